@@ -1,0 +1,98 @@
+"""The command line as a whole: its commands, and the one place where errors are printed."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+from typer.main import get_command
+
+from carbonwait.cli import config, plan, report, run, runs, show
+from carbonwait.cli.output import say
+from carbonwait.core.errors import CannotRun, CarbonwaitError, LedgerUnavailable, Mistake
+
+app = typer.Typer(
+    name="carbonwait",
+    help="Wait for clean power, run a command, and tell what it emitted and what waiting saved.",
+    no_args_is_help=True,
+    # Rich help, completion and rich tracebacks would each cost more than the rest of the start.
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_WRAPPER = {"allow_interspersed_args": False}
+app.command("run", context_settings=_WRAPPER)(run.run)
+app.command("plan", context_settings=_WRAPPER)(plan.plan)
+app.command("report")(report.report)
+app.command("runs")(runs.runs)
+app.command("show")(show.show)
+app.add_typer(config.app, name="config")
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False,
+) -> None:
+    if version:
+        from carbonwait import __version__
+
+        typer.echo(f"carbonwait {__version__}")
+        raise typer.Exit
+
+
+def run_command_line(arguments: Sequence[str]) -> NoReturn:
+    """Run one command and end the process with its status."""
+    # As with other programs, Ctrl-C and a reader that has gone end a command without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _end(_status(arguments))
+
+
+def _status(arguments: Sequence[str]) -> int:
+    command = get_command(app)
+    try:
+        returned = command.main(list(arguments), prog_name="carbonwait", standalone_mode=False)
+    except typer.TyperException as error:
+        return _usage(error)
+    except typer.Abort:
+        return 130
+    except Mistake as mistake:
+        say(str(mistake))
+        return 2
+    except CannotRun as error:
+        say(str(error))
+        return error.status
+    except LedgerUnavailable as error:
+        say(str(error))
+        return 1
+    except CarbonwaitError as error:
+        say(str(error))
+        return 125
+    return returned if isinstance(returned, int) else 0
+
+
+def _usage(error: typer.TyperException) -> int:
+    """One line for an error in the options, as for every other mistake."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "carbonwait"
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not text:
+        # `carbonwait` by itself: typer has shown the help.
+        return 2
+    say(f"{' '.join(text.split()).rstrip('.')}; see {path} --help")
+    return 2
+
+
+def _end(status: int) -> NoReturn:
+    """Leave without the interpreter's shutdown, in which libraries may hang or print."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except OSError:
+                status = status or 1
+    os._exit(status)

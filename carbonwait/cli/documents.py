@@ -1,0 +1,180 @@
+"""The JSON documents: names, units and nesting as they are promised to programs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
+from carbonwait.core.units import JOULES_PER_KWH, format_instant
+from carbonwait.stories.planning import Forethought
+from carbonwait.stories.report import Report, Totals
+
+SCHEMA = 1
+
+Document = dict[str, Any]
+
+
+def _instant(instant: Instant | None) -> str | None:
+    return None if instant is None else format_instant(instant)
+
+
+def _seconds(span_s: float | None) -> float | None:
+    return None if span_s is None else round(span_s, 3)
+
+
+def plan_document(thought: Forethought) -> Document:
+    """What `plan --json` prints."""
+    plan, outlook, task = thought.plan, thought.outlook, thought.task
+    return {
+        "schema": SCHEMA,
+        "submitted": _instant(task.submitted),
+        "name": thought.name or None,
+        "zone": outlook.zone,
+        "zone_source": outlook.zone_source,
+        "provider": outlook.provider,
+        "rung": outlook.rung,
+        "signal": outlook.signal,
+        "scope": outlook.scope,
+        "issued": _instant(outlook.issued),
+        "strategy": task.strategy,
+        "duration_s": _seconds(task.durations.expected_s),
+        "duration_basis": task.durations.basis,
+        "deadline": _instant(task.deadline),
+        "latest_start": _instant(plan.latest_start),
+        "start": _instant(plan.start),
+        "end": _instant(plan.end),
+        "wait_s": _seconds(plan.start - task.submitted),
+        "deadline_at_risk": plan.deadline_at_risk,
+        "intensity_g_per_kwh": asdict(plan.intensities),
+        "static_assumed": plan.static_assumed,
+        "saving_pct": plan.saving_pct,
+        "reason": plan.reason,
+        "warnings": list(outlook.warnings),
+        "candidates": [
+            {"start": _instant(candidate.start), "intensity_g_per_kwh": candidate.g_per_kwh}
+            for candidate in plan.candidates
+        ],
+    }
+
+
+def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
+    """One item of `runs --json`, and what `show --json` prints but for its slots."""
+    total_j = run.energy.total_j
+    share = None if not total_j or run.measured_j is None else run.measured_j / total_j
+    return {
+        "id": run.id,
+        "name": run.name,
+        "command": run.command,
+        "state": run.state,
+        "strategy": run.strategy,
+        "submitted": _instant(run.submitted),
+        "planned_start": _instant(run.planned_start),
+        "latest_start": _instant(run.latest_start),
+        "static_start": _instant(run.static_start),
+        "static_assumed": run.static_assumed,
+        "dynamic_start": _instant(run.dynamic_start),
+        "started": _instant(run.started),
+        "ended": _instant(run.ended),
+        "wait_s": _seconds(run.wait_s),
+        "exit_code": run.exit_code,
+        "signal": run.term_signal,
+        "zone": run.zone,
+        "zone_source": run.zone_source,
+        "provider": run.provider,
+        "rung": run.rung,
+        "signal_kind": run.signal_kind,
+        "scope": run.scope,
+        "energy_j": _energy(run.energy),
+        "energy_method": {
+            "cpu": run.methods.cpu,
+            "gpu": run.methods.gpu,
+            "ram": run.methods.ram,
+        },
+        "machine_energy_j": _energy(run.machine_energy),
+        "measured_share": share,
+        "cpu_s": run.cpu_s,
+        "job_share": run.job_share,
+        "idle_floor_w": run.idle_floor_w,
+        "emissions_g": _emissions(run.emissions),
+        "saving_g": run.emissions.saving_g,
+        "accounting": run.accounting,
+        "deadline": _instant(run.deadline),
+        "deadline_met": run.deadline_met,
+        "intensity_basis": run.basis,
+        "uncovered_s": _seconds(run.uncovered_s),
+        "decisions": [
+            {
+                "at": _instant(decision.at),
+                "start": _instant(decision.start),
+                "rung": decision.rung,
+                "issued": _instant(decision.issued),
+                "reason": decision.reason,
+            }
+            for decision in decisions
+        ],
+    }
+
+
+def show_document(run: Run, decisions: Sequence[Decision], slots: Sequence[EnergySlot]) -> Document:
+    """What `show --json` prints."""
+    energy_slots = [
+        {
+            "start": _instant(slot.start),
+            "end": _instant(slot.end),
+            "cpu_j": slot.energy.cpu_j,
+            "gpu_j": slot.energy.gpu_j,
+            "ram_j": slot.energy.ram_j,
+        }
+        for slot in slots
+    ]
+    return {"schema": SCHEMA, **run_document(run, decisions), "energy_slots": energy_slots}
+
+
+def report_document(report: Report) -> Document:
+    """What `report --json` prints; marginal figures stand apart and are never added up."""
+    document: Document = {
+        "schema": SCHEMA,
+        "since": _instant(report.since),
+        "until": _instant(report.until),
+        **_totals(report.total),
+        "groups": [{"key": totals.key, **_totals(totals)} for totals in report.groups],
+    }
+    if report.marginal is not None:
+        document["marginal"] = {
+            **_totals(report.marginal),
+            "groups": [{"key": t.key, **_totals(t)} for t in report.marginal_groups],
+        }
+    return document
+
+
+def _totals(totals: Totals) -> Document:
+    return {
+        "runs": totals.runs,
+        "energy_kwh": None if totals.energy_j is None else totals.energy_j / JOULES_PER_KWH,
+        "emissions_g": _emissions(totals.emissions),
+        "saving_g": totals.saving_g,
+        "saving_pct": totals.saving_pct,
+        "measured_share": totals.measured_share,
+        "settled_share": totals.settled_share,
+        "deadline_missed": totals.deadline_missed,
+    }
+
+
+def _energy(energy: Energy) -> Document:
+    return {
+        "cpu": energy.cpu_j,
+        "gpu": energy.gpu_j,
+        "ram": energy.ram_j,
+        "total": energy.total_j,
+    }
+
+
+def _emissions(emissions: Emissions) -> Document:
+    return {
+        "actual": emissions.actual_g,
+        "if_now": emissions.if_now_g,
+        "if_static": emissions.if_static_g,
+        "if_dynamic": emissions.if_dynamic_g,
+        "best": emissions.best_g,
+        "waiting": emissions.waiting_g,
+    }

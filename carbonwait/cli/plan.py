@@ -1,0 +1,52 @@
+"""`carbonwait plan`: what `run` would do now, and why."""
+
+import os
+import time
+
+import typer
+
+from carbonwait.cli import options
+
+
+def plan(
+    context: typer.Context,
+    command: options.OptionalCommand = None,
+    deadline: options.Deadline = None,
+    duration: options.Duration = None,
+    now: options.Now = False,
+    static: options.Static = False,
+    strategy: options.Strategy = None,
+    window: options.Windows = None,
+    min_saving: options.MinSaving = None,
+    zone: options.Zone = None,
+    provider: options.Provider = None,
+    forecast: options.Forecast = None,
+    name: options.Name = None,
+    no_meter: options.NoMeter = False,
+    sample: options.Sample = "5s",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Show when COMMAND would be started, and why; change nothing."""
+    from carbonwait.cli.documents import plan_document
+    from carbonwait.cli.output import print_json, say
+    from carbonwait.cli.request import request_from
+    from carbonwait.cli.texts import plan_lines
+    from carbonwait.grid.http import get_json
+    from carbonwait.settings import read_settings
+    from carbonwait.stories.planning import prepare
+
+    request = request_from(context.params)
+    settings = read_settings(os.environ)
+    submitted = time.time()
+    prepared = prepare(request, settings, os.environ, now=submitted, fetch=get_json)
+    thought = prepared.think(submitted)
+    if not quiet:
+        for warning in thought.outlook.warnings:
+            say(warning)
+    if json:
+        print_json(plan_document(thought))
+        return
+    for line in plan_lines(thought, verbose=verbose):
+        print(line)

@@ -1,0 +1,35 @@
+"""`carbonwait runs`: waiting, running and past runs."""
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from carbonwait.cli import options
+
+
+def runs(
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="Only runs in this state; repeatable."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", metavar="N", min=1, help="The newest N; else 20, JSON all."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List waiting, running and past runs, newest first."""
+    from carbonwait.cli.documents import SCHEMA, run_document
+    from carbonwait.cli.output import print_json
+    from carbonwait.cli.tables import print_runs
+    from carbonwait.stories import history
+
+    shown = limit if limit is not None or json else 20
+    entries = history.runs(os.environ, time.time(), states=state or (), limit=shown)
+    if json:
+        items = [run_document(entry.run, entry.decisions) for entry in entries]
+        print_json({"schema": SCHEMA, "runs": items})
+    else:
+        print_runs([entry.run for entry in entries], time.time())

@@ -1,0 +1,95 @@
+"""Plans and runs in words, for people."""
+
+from carbonwait.core.planner import Plan
+from carbonwait.core.records import Instant, Run
+from carbonwait.core.units import format_grams, format_kwh, format_local, format_span
+from carbonwait.core.units import JOULES_PER_KWH
+from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.planning import Forethought
+
+_BASES = {"option": "as given", "history": "from past runs", "prior": "unknown, a broad guess"}
+
+
+def intensity(g_per_kwh: float | None) -> str:
+    """A rate in words; a gap is unknown."""
+    return "unknown" if g_per_kwh is None else f"{g_per_kwh:.0f} gCO2eq/kWh"
+
+
+def plan_lines(thought: Forethought, *, verbose: bool = False) -> list[str]:
+    """A plan as a few aligned lines."""
+    plan, task = thought.plan, thought.task
+    lines = [
+        ("zone", zone_line(thought.outlook)),
+        ("source", source_line(thought.outlook)),
+        ("job", f"{thought.name or 'any'}, {duration_line(thought)}"),
+        ("deadline", _at(task.deadline, thought)),
+        ("start", start_line(thought)),
+        ("why", plan.reason),
+        ("intensity", _intensities(plan)),
+        ("estimated saving", saving_line(plan.saving_pct)),
+    ]
+    if verbose:
+        lines.insert(5, ("latest start", _at(plan.latest_start, thought)))
+        lines.append(("candidates", str(len(plan.candidates))))
+    return [f"{name + ':':<18}{text}" for name, text in lines]
+
+
+def zone_line(outlook: Outlook) -> str:
+    """The zone and how it was found."""
+    return f"{outlook.zone or 'none'} ({outlook.zone_source})"
+
+
+def source_line(outlook: Outlook) -> str:
+    """Rung, provider and signal of the intensities."""
+    if outlook.provider is None:
+        return "none"
+    return f"{outlook.provider}, {outlook.rung}, {outlook.signal} signal"
+
+
+def duration_line(thought: Forethought) -> str:
+    """How long it is expected to run, and where that is from."""
+    durations = thought.task.durations
+    return f"about {format_span(durations.expected_s)} ({_BASES[durations.basis]})"
+
+
+def start_line(thought: Forethought) -> str:
+    """When it starts, and how long that is from now."""
+    wait_s = thought.plan.start - thought.now
+    if wait_s <= 0:
+        return "now"
+    return f"{_at(thought.plan.start, thought)}, in {format_span(wait_s)}"
+
+
+def saving_line(saving_pct: float | None) -> str:
+    """An estimated saving, negative ones too."""
+    return "unknown" if saving_pct is None else f"{saving_pct:.0f} %"
+
+
+def ended_line(run: Run) -> str:
+    """The one line that a terminal gets at the end of a run."""
+    status = f"killed by SIG{run.term_signal}" if run.term_signal else f"exit {run.exit_code}"
+    length_s = (run.ended or 0) - (run.started or 0)
+    total_j = run.energy.total_j
+    if total_j is None:
+        return f"run {run.id}: {status} after {format_span(length_s)}; energy not measured"
+    energy = format_kwh(total_j / JOULES_PER_KWH)
+    emitted = format_grams(run.emissions.actual_g)
+    saved = ""
+    if run.emissions.saving_g is not None and run.wait_s is not None and run.wait_s >= 1:
+        saved = f", estimated saving {format_grams(run.emissions.saving_g)}"
+        if run.emissions.if_now_g:
+            saved += f" ({100 * run.emissions.saving_g / run.emissions.if_now_g:.0f} %)"
+    return f"run {run.id}: {status} after {format_span(length_s)}; {energy}, {emitted}CO2eq{saved}"
+
+
+def _at(instant: Instant, thought: Forethought) -> str:
+    return format_local(instant, thought.local, thought.now)
+
+
+def _intensities(plan: Plan) -> str:
+    means = plan.intensities
+    static = "static (assumed window)" if plan.static_assumed else "static"
+    return (
+        f"{intensity(means.chosen)} then, {intensity(means.now)} now, "
+        f"{intensity(means.static)} {static}"
+    )

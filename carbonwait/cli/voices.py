@@ -1,0 +1,166 @@
+"""What `run` says on stderr, by where that goes and how much was asked for."""
+
+import os
+from typing import Any, TextIO
+
+from carbonwait.cli.output import printable, say
+from carbonwait.cli.texts import (
+    ended_line,
+    intensity,
+    plan_lines,
+    saving_line,
+)
+from carbonwait.core.records import Instant, Run
+from carbonwait.core.units import format_local, format_span
+from carbonwait.stories.planning import Forethought
+from carbonwait.stories.voice import Voice
+
+_LAST_MINUTE_S = 60.0
+
+
+def voice_for(stderr: TextIO | None, *, quiet: bool, verbose: bool) -> Voice:
+    """The voice that fits: lines where stderr is no terminal, a live status line where it is."""
+    if quiet:
+        return LineVoice(warnings=False)
+    if stderr is not None and stderr.isatty():
+        return TerminalVoice(stderr, verbose=verbose)
+    return LineVoice(verbose=verbose)
+
+
+class LineVoice:
+    """One line each for warnings and faults; with `verbose` for everything."""
+
+    def __init__(self, *, warnings: bool = True, verbose: bool = False) -> None:
+        self._warnings = warnings
+        self._verbose = verbose
+        self._told: set[str] = set()
+
+    def warning(self, text: str) -> None:
+        """Tell a warning once, however often it comes up while waiting."""
+        if self._warnings and text not in self._told:
+            self._told.add(text)
+            self._line(text)
+
+    def fault(self, text: str) -> None:
+        """Tell a fault, whatever was asked for."""
+        self._line(text)
+
+    def planned(self, thought: Forethought) -> None:
+        """Tell what is wrong with the plan, and the plan itself if everything is to be said."""
+        for warning in thought.outlook.warnings:
+            self.warning(warning)
+        if thought.plan.deadline_at_risk:
+            self.warning(_at_risk(thought))
+        elif thought.task.strategy == "static" and thought.plan.static_start > thought.plan.start:
+            self.warning(f"{thought.plan.reason}; starting at once")
+        if self._verbose:
+            for line in plan_lines(thought, verbose=True):
+                self._line(line)
+
+    def waiting(self, thought: Forethought, now: Instant) -> float:
+        """Stay silent."""
+        return float("inf")
+
+    def started(self, run: Run) -> None:
+        """Tell that the command has begun, if everything is to be said."""
+        if self._verbose:
+            self._line(f"run {run.id} has started")
+
+    def ended(self, run: Run) -> None:
+        """Tell the outcome, if everything is to be said."""
+        if self._verbose:
+            self._line(ended_line(run))
+
+    def _line(self, text: str) -> None:
+        say(text)
+
+
+class TerminalVoice(LineVoice):
+    """The plan, a live status line while waiting, one line at the end.
+
+    The line is drawn on demand, by no thread: a thread would take signals and CPU time.
+    """
+
+    def __init__(self, stderr: TextIO, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._stderr = stderr
+        self._live: Any = None
+
+    def planned(self, thought: Forethought) -> None:
+        """Show the plan."""
+        super().planned(thought)
+        if not self._verbose and not self._live:
+            self._line(_summary(thought))
+
+    def waiting(self, thought: Forethought, now: Instant) -> float:
+        """Draw the countdown; in minutes until the last one."""
+        left_s = max(0.0, thought.plan.start - now)
+        self._draw(_status(thought, now, left_s))
+        if left_s <= _LAST_MINUTE_S:
+            return left_s % 1 or 1.0
+        return left_s % 60 or 60.0
+
+    def started(self, run: Run) -> None:
+        """Leave the terminal to the command."""
+        self._erase()
+        super().started(run)
+
+    def ended(self, run: Run) -> None:
+        """One line."""
+        self._line(ended_line(run))
+
+    def _line(self, text: str) -> None:
+        self._erase()
+        say(text)
+
+    def _draw(self, text: str) -> None:
+        try:
+            if self._live is None:
+                from rich.console import Console
+                from rich.live import Live
+                from rich.text import Text
+
+                self._text = Text
+                console = Console(file=self._stderr, highlight=False)
+                self._live = Live(console=console, auto_refresh=False, transient=True)
+                self._live.start()
+            line = self._text(printable(text), no_wrap=True, overflow="ellipsis")
+            self._live.update(line, refresh=True)
+        except (OSError, ValueError):
+            # The terminal has gone away; the wait goes on.
+            self._live = None
+
+    def _erase(self) -> None:
+        if self._live is not None:
+            live, self._live = self._live, None
+            try:
+                live.stop()
+            except (OSError, ValueError):
+                return
+
+
+def _at_risk(thought: Forethought) -> str:
+    deadline = format_local(thought.task.deadline, thought.local, thought.now)
+    return f"the deadline {deadline} leaves no room to wait; starting at once"
+
+
+def _summary(thought: Forethought) -> str:
+    outlook, plan = thought.outlook, thought.plan
+    where = f"{outlook.zone or 'no zone'} ({outlook.zone_source})"
+    source = f"{outlook.provider}, {outlook.rung}" if outlook.provider else "no forecast"
+    if plan.start <= thought.now:
+        return f"{where}, {source}: starting now, {plan.reason}"
+    start = format_local(plan.start, thought.local, thought.now)
+    return f"{where}, {source}: starting at {start}, {plan.reason}"
+
+
+def _status(thought: Forethought, now: Instant, left_s: float) -> str:
+    means = thought.plan.intensities
+    start = format_local(thought.plan.start, thought.local, now)
+    # A minute that is not over yet counts in full: "in 0m" would look stuck.
+    shown_s = left_s if left_s <= _LAST_MINUTE_S else -(-left_s // 60) * 60
+    return (
+        f"waiting until {start}, {format_span(shown_s)} left | {intensity(means.now)} now, "
+        f"{intensity(means.chosen)} then | estimated saving {saving_line(thought.plan.saving_pct)}"
+        f" | Ctrl-C cancels, kill -USR1 {os.getpid()} starts now"
+    )

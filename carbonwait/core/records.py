@@ -1,0 +1,192 @@
+"""Plain records that travel between the floors.
+
+Instants are seconds since the Unix epoch, UTC, as floats (`Instant`); spans are seconds
+(`..._s`); energies joules (`..._j`); intensities gCO2eq/kWh (`..._g_per_kwh`); emissions grams
+(`..._g`). An interval is half open. None means unknown, never zero.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Instant = float
+
+Rung = Literal["live", "cached", "history", "typical", "static", "now"]
+Strategy = Literal["dynamic", "static", "now"]
+Signal = Literal["average", "marginal"]
+Scope = Literal["direct", "life-cycle", "unknown"]
+State = Literal["waiting", "running", "paused", "finished", "aborted", "lost"]
+Accounting = Literal["none", "pending", "settled"]
+Basis = Literal["actual", "forecast", "typical", "mixed"]
+Method = Literal["rapl", "nvml", "rocm", "powermetrics", "tdp_model", "ram_model", "none"]
+
+MEASURED_METHODS: frozenset[str] = frozenset({"rapl", "nvml", "rocm", "powermetrics"})
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Joules by component; a component that no meter saw is None."""
+
+    cpu_j: float | None = None
+    gpu_j: float | None = None
+    ram_j: float | None = None
+
+    @property
+    def total_j(self) -> float | None:
+        """The sum of the components known, None only if none is."""
+        known = [j for j in (self.cpu_j, self.gpu_j, self.ram_j) if j is not None]
+        return sum(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How each component's energy came about."""
+
+    cpu: Method = "none"
+    gpu: Method = "none"
+    ram: Method = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class MeterInfo:
+    """What the meter process said of itself when it became ready.
+
+    `tdp_w` is the power that the CPU model assumes for the whole machine, None where the CPU is
+    measured. `physical_ram_bytes` and `logical_cpus` are the machine's.
+    """
+
+    methods: Methods
+    tdp_w: float | None
+    logical_cpus: int
+    physical_ram_bytes: int
+    gpu_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    """The whole machine's energy over `[start, end)`, and how long its CPUs were busy."""
+
+    start: Instant
+    end: Instant
+    energy: Energy
+    busy_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnergySlot:
+    """Energy within `[start, end)`, even over it."""
+
+    start: Instant
+    end: Instant
+    energy: Energy
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the kernel says of the command once it has ended."""
+
+    cpu_s: float
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Emissions:
+    """Grams of the same measured profile, replayed from different starts; None: not known.
+
+    `waiting` is what the machine emitted while it was kept on for the wait (`idle_watts`).
+    """
+
+    actual_g: float | None = None
+    if_now_g: float | None = None
+    if_static_g: float | None = None
+    if_dynamic_g: float | None = None
+    best_g: float | None = None
+    waiting_g: float | None = None
+
+    @property
+    def saving_g(self) -> float | None:
+        """`if_now` less `actual` and `waiting`; negative where waiting did harm."""
+        if self.if_now_g is None or self.actual_g is None:
+            return None
+        return self.if_now_g - self.actual_g - (self.waiting_g or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided at one moment, on which forecast, and why."""
+
+    at: Instant
+    start: Instant
+    rung: Rung
+    issued: Instant | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that looks after a run, so that another one can tell whether it is lost."""
+
+    host: str
+    boot: str
+    pid_namespace: str
+    pid: int
+    pid_started: float
+
+
+@dataclass(slots=True)
+class Run:
+    """One run, from submission on; the ledger keeps it, `show` and `report` read it.
+
+    `command` is None where commands are not recorded. `static_start` and `dynamic_start` are the
+    starts that the other strategies would have chosen at submission. `cpu_s` and `busy_s` are the
+    job's and the whole machine's busy CPU seconds over the run. `energy` is the job's part,
+    `machine_energy` the machine's. `measured_j` is how much of `energy` was measured rather than
+    estimated. `uncovered_s` is how long no meter looked.
+    """
+
+    id: str
+    name: str
+    command: str | None
+    submitted: Instant
+    deadline: Instant
+    strategy: Strategy
+    owner: Owner
+    state: State = "waiting"
+    planned_start: Instant | None = None
+    latest_start: Instant | None = None
+    started: Instant | None = None
+    ended: Instant | None = None
+    exit_code: int | None = None
+    term_signal: str | None = None
+    zone: str | None = None
+    zone_source: str | None = None
+    provider: str | None = None
+    rung: Rung = "now"
+    signal_kind: Signal = "average"
+    scope: Scope = "unknown"
+    static_start: Instant | None = None
+    static_assumed: bool = False
+    dynamic_start: Instant | None = None
+    idle_watts: float = 0.0
+    cpu_s: float | None = None
+    busy_s: float | None = None
+    job_share: float | None = None
+    peak_rss_bytes: int | None = None
+    idle_floor_w: float | None = None
+    methods: Methods = field(default_factory=Methods)
+    energy: Energy = field(default_factory=Energy)
+    machine_energy: Energy = field(default_factory=Energy)
+    measured_j: float | None = None
+    uncovered_s: float | None = None
+    emissions: Emissions = field(default_factory=Emissions)
+    accounting: Accounting = "none"
+    basis: Basis | None = None
+
+    @property
+    def wait_s(self) -> float | None:
+        """From submission to start, None before the start."""
+        return None if self.started is None else self.started - self.submitted
+
+    @property
+    def deadline_met(self) -> bool | None:
+        """None before the end."""
+        return None if self.ended is None else self.ended <= self.deadline

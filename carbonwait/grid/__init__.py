@@ -1,0 +1,1 @@
+"""Grid intensities: files, built-in tables and services."""

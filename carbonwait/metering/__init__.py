@@ -1,0 +1,1 @@
+"""Energy: the meter process and the handle on it."""

@@ -1,0 +1,181 @@
+"""The command: found before the wait, started untouched, reaped with its resource usage.
+
+The child keeps the caller's process group, session, descriptors and directory, so that terminals,
+job control and pipes work as if carbonwait were not there.
+"""
+
+import errno
+import os
+import signal
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from carbonwait.core.errors import CannotRun
+from carbonwait.core.records import Usage
+
+_DEFAULT_PATH = b"/bin:/usr/bin"
+
+Environment = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the command ended: by itself with `exit_code`, or by the signal `term_signal`."""
+
+    exit_code: int | None
+    term_signal: int | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The command was stopped by a signal and may be continued."""
+
+
+def own_environment() -> dict[bytes, bytes]:
+    """The environment that this process was given, byte for byte.
+
+    `os.environ` will not do: under `LANG=C` CPython adds `LC_CTYPE` to it at start-up.
+    """
+    try:
+        with open("/proc/self/environ", "rb") as file:  # noqa: PTH123 (pathlib costs an import)
+            entries = file.read().split(b"\0")
+    except OSError:
+        return dict(os.environb)
+    environment: dict[bytes, bytes] = {}
+    for entry in entries:
+        name, equals, value = entry.partition(b"=")
+        if equals:
+            # getenv(3) finds the first of two entries with one name.
+            environment.setdefault(name, value)
+    return environment
+
+
+def find_command(command: str, environment: Environment) -> None:
+    """Check that the command can be started, as execvp would find it.
+
+    Raises CannotRun with 127 if there is none, with 126 if it cannot be executed.
+    """
+    program = os.fsencode(command)
+    if b"/" in program:
+        places = [program]
+    else:
+        path = environment.get(b"PATH", _DEFAULT_PATH)
+        places = [os.path.join(folder or b".", program) for folder in path.split(b":")]
+    found = False
+    for place in places:
+        try:
+            mode = os.stat(place).st_mode
+        except NotADirectoryError:
+            continue
+        except PermissionError:
+            found = True
+            continue
+        except (OSError, ValueError):
+            continue
+        found = True
+        if stat.S_ISREG(mode) and os.access(place, os.X_OK):
+            return
+    if found:
+        raise CannotRun(f"{command!r} cannot be executed; check that it is a program", 126)
+    raise CannotRun(f"{command!r} was not found; check the name and PATH", 127)
+
+
+def spawn(command: Sequence[str], environment: Environment, mask: set[signal.Signals]) -> "Child":
+    """Start the command with the caller's signal mask. Raises CannotRun."""
+    argv = [os.fsencode(word) for word in command]
+    try:
+        pid = _spawn(argv, environment, mask)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            status = 127 if error.errno == errno.ENOENT else 126
+            message = f"{command[0]!r} cannot be started: {error.strerror}"
+            raise CannotRun(message, status) from None
+        # A script without an interpreter line runs under the shell, as with execvp.
+        script = _resolved(argv[0], environment)
+        try:
+            pid = _spawn([b"/bin/sh", script, *argv[1:]], environment, mask)
+        except OSError as failure:
+            message = f"{command[0]!r} cannot be started: {failure.strerror}"
+            raise CannotRun(message, 126) from None
+    return Child(pid)
+
+
+def _spawn(argv: list[bytes], environment: Environment, mask: set[signal.Signals]) -> int:
+    # Python ignores SIGPIPE and SIGXFSZ from its start on; the command must not inherit that.
+    return os.posix_spawnp(
+        argv[0], argv, environment, setsigmask=mask, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+    )
+
+
+def _resolved(program: bytes, environment: Environment) -> bytes:
+    if b"/" in program:
+        return program
+    for folder in environment.get(b"PATH", _DEFAULT_PATH).split(b":"):
+        place = os.path.join(folder or b".", program)
+        if os.access(place, os.X_OK):
+            return place
+    return program
+
+
+class Child:
+    """A running command."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def look(self) -> Ended | Stopped | None:
+        """What has become of it since the last look; None if it simply runs on."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED)
+        if pid == 0:
+            return None
+        if os.WIFSTOPPED(status):
+            return Stopped()
+        killed = os.WIFSIGNALED(status)
+        return Ended(
+            exit_code=None if killed else os.WEXITSTATUS(status),
+            term_signal=os.WTERMSIG(status) if killed else None,
+            # The kernel counts peak memory in KiB.
+            usage=Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024),
+        )
+
+    def send(self, signum: int) -> None:
+        """Pass a signal on; it has not been reaped, so its pid is still its own."""
+        try:
+            os.kill(self.pid, signum)
+        except (ProcessLookupError, PermissionError):
+            # Gone already, or it has become another user: no more to be done than kill(1) could.
+            return
+
+
+def stop_like_the_child() -> None:
+    """Stop this process too, if a terminal's foreground job is what stopped.
+
+    The shell then gives the prompt back, and `fg` continues both. Away from a terminal nobody
+    would continue us.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        foreground = os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return
+    finally:
+        os.close(terminal)
+    if foreground:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def occupy_standard_descriptors() -> None:
+    """Fill closed descriptors 0, 1 and 2, so that no file of ours is taken for one of them.
+
+    What fills them is closed again in the command, which finds them as its caller left them.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

@@ -1,0 +1,80 @@
+"""Signals as a queue: blocked first, then taken one by one.
+
+A handler would race with the reaping of the child and interrupt system calls half-way. Blocked
+signals wait in the kernel until `next` asks for them, so nothing is lost and nothing is async.
+
+`signal.sigtimedwait` is avoided on purpose: when the process is stopped and continued past the
+time-out, CPython returns an uninitialised siginfo. An interval timer does the same job.
+"""
+
+import contextlib
+import os
+import signal
+from typing import NoReturn
+
+_WAITED_FOR = frozenset(
+    {
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGTERM,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGALRM,
+        signal.SIGCHLD,
+    }
+)
+ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
+
+
+class SignalQueue:
+    """The signals that carbonwait handles; create it before any thread starts.
+
+    Signals inherited as ignored (`nohup`, `&` in a script) stay ignored and are never seen.
+    `inherited_mask` is what a child must get back.
+    """
+
+    def __init__(self) -> None:
+        # A parent that ignored SIGCHLD would have the kernel reap the job before we can.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._taken = {s for s in _WAITED_FOR if signal.getsignal(s) is not signal.SIG_IGN}
+        self._taken |= {signal.SIGALRM, signal.SIGCHLD}
+        self.inherited_mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
+
+    def next(self, timeout_s: float | None = None) -> signal.struct_siginfo | None:
+        """The next signal, or None when the time is up."""
+        if timeout_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 1e-6))
+        info = signal.sigwaitinfo(self._taken)
+        if timeout_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if info.si_signo == signal.SIGALRM and not sent_by_a_process(info):
+            return None
+        return info
+
+    def pending(self, of: frozenset[signal.Signals]) -> bool:
+        """True if one of these is waiting to be taken."""
+        return bool(signal.sigpending() & of & self._taken)
+
+
+def sent_by_a_process(info: signal.struct_siginfo) -> bool:
+    """True for kill(2) and its like, False for what the kernel or a terminal sent.
+
+    The terminal sends to the whole foreground group, so the job has had its own already.
+    """
+    return info.si_code <= 0
+
+
+def die_of(signum: int) -> NoReturn:
+    """End this process by the very signal that ended the job, without a second core file."""
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    with contextlib.suppress(OSError):  # SIGKILL and SIGSTOP have no handler to reset
+        signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
+    os.kill(os.getpid(), signum)
+    # Only reached for a signal whose default is not to kill.
+    os._exit(128 + signum)

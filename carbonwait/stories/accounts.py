@@ -1,0 +1,77 @@
+"""The account of one run: the job's part of the energy, and what it emitted and would have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from carbonwait.core.accounting import Starts, account
+from carbonwait.core.attribution import (
+    MeteredSlot,
+    attribute,
+    job_slots,
+    slots_between,
+    uncovered_s,
+)
+from carbonwait.core.records import MeterInfo, MeterRow, Run, Usage
+from carbonwait.core.series import Kind, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What was seen of a run that has ended.
+
+    `busy_s` is the machine's busy CPU time from start to end; `info` is None where no meter was
+    ready in time, and there are no `rows` then.
+    """
+
+    rows: Sequence[MeterRow]
+    info: MeterInfo | None
+    usage: Usage | None
+    busy_s: float | None
+    idle_floor_w: float | None = None
+    gpu_shares: Sequence[float] | None = None
+
+
+def settle(
+    run: Run,
+    metered: Metered,
+    series: Series,
+    *,
+    final_kinds: frozenset[Kind],
+    more_to_come: bool,
+) -> list[MeteredSlot]:
+    """Write energies and figures into `run`, which has started and ended; return its slots."""
+    assert run.started is not None
+    assert run.ended is not None
+    edges = series.between(run.started, run.ended).edges
+    slots = slots_between(metered.rows, run.started, run.ended, edges)
+    run.uncovered_s = uncovered_s(metered.rows, run.started, run.ended)
+    run.busy_s = metered.busy_s
+    run.idle_floor_w = metered.idle_floor_w
+    if metered.usage is not None:
+        run.cpu_s = metered.usage.cpu_s
+        run.peak_rss_bytes = metered.usage.peak_rss_bytes
+    if metered.info is not None and metered.rows:
+        part = attribute(
+            slots,
+            metered.info,
+            metered.usage,
+            busy_s=metered.busy_s,
+            idle_floor_w=metered.idle_floor_w,
+            gpu_shares=metered.gpu_shares,
+        )
+        slots = list(part.slots)
+        run.methods = metered.info.methods
+        run.energy, run.machine_energy = part.energy, part.machine_energy
+        run.measured_j, run.job_share = part.measured_j, part.job_share
+    figures = account(
+        job_slots(slots),
+        series,
+        Starts(
+            run.submitted, run.started, run.ended, run.deadline, run.static_start, run.dynamic_start
+        ),
+        idle_watts=run.idle_watts,
+        final_kinds=final_kinds,
+        more_to_come=more_to_come,
+    )
+    run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
+    return slots

@@ -1,0 +1,56 @@
+"""The config file: where it is, what stands in it, and whether it can be used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from carbonwait.core.errors import Mistake, Unavailable
+from carbonwait.grid import registry, zones
+from carbonwait.settings import Settings, config_path, read_settings, write_template
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The file's place and its text, None where there is no file."""
+
+    path: Path
+    text: str | None
+
+
+def place(environ: Mapping[str, str]) -> Path:
+    """Where the config file is or would be. Raises Unavailable for a user without a home."""
+    path = config_path(environ)
+    if path is None:
+        message = "there is no home folder for a config file; set HOME or CARBONWAIT_CONFIG"
+        raise Unavailable(message)
+    return path
+
+
+def initialise(environ: Mapping[str, str]) -> Path:
+    """Write the commented template to its place. Raises Mistake if a file is there."""
+    path = place(environ)
+    write_template(path)
+    return path
+
+
+def read(environ: Mapping[str, str]) -> ConfigFile:
+    """The file as it is. Raises Mistake if it cannot be read."""
+    path = place(environ)
+    try:
+        return ConfigFile(path, path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ConfigFile(path, None)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"{path} cannot be read: {error}") from None
+
+
+def check(environ: Mapping[str, str]) -> Settings:
+    """Read and look up all that the file names. Raises Mistake for the first thing that is wrong."""
+    settings = read_settings(environ)
+    for defaults in (settings.environment, settings.common, *settings.jobs.values()):
+        if defaults.zone:
+            zones.require_known(defaults.zone)
+        if defaults.provider and defaults.provider not in registry.NAMES:
+            known = ", ".join(registry.NAMES)
+            raise Mistake(f"provider {defaults.provider!r} is not known; use one of {known}")
+    return settings

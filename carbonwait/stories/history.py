@@ -1,0 +1,50 @@
+"""Looking back: the runs in the ledger, and one of them in full."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from carbonwait.core.attribution import job_slots
+from carbonwait.core.errors import Mistake
+from carbonwait.core.records import Decision, EnergySlot, Instant, Run, State
+from carbonwait.stories.upkeep import opened
+
+STATES: tuple[str, ...] = get_args(State)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run with its decisions and, where asked for, its slots of energy."""
+
+    run: Run
+    decisions: Sequence[Decision]
+    slots: Sequence[EnergySlot] = ()
+
+
+def runs(
+    environ: Mapping[str, str],
+    now: Instant,
+    *,
+    states: Collection[str] = (),
+    limit: int | None = None,
+) -> list[Entry]:
+    """Waiting, running and past runs, newest first. Raises Mistake for an unknown state."""
+    for state in states:
+        if state not in STATES:
+            raise Mistake(f"state {state!r} is not known; use one of {', '.join(STATES)}")
+    with opened(environ, now) as ledger:
+        if ledger is None:
+            return []
+        found = ledger.runs(states=states or None, limit=limit)
+        decisions = ledger.decisions_of([run.id for run in found])
+        return [Entry(run, decisions.get(run.id, ())) for run in found]
+
+
+def show(environ: Mapping[str, str], now: Instant, run_id: str) -> Entry:
+    """One run in full. Raises Mistake for an ID that is unknown or ambiguous."""
+    with opened(environ, now) as ledger:
+        if ledger is None:
+            raise Mistake(f"no run {run_id!r}; nothing has been recorded yet")
+        run = ledger.run(run_id)
+        slots = job_slots(ledger.energy(run.id))
+        return Entry(run, ledger.decisions(run.id), slots)

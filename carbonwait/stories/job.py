@@ -1,0 +1,299 @@
+"""One job, from submission to account: plan, wait, run, meter, account, record.
+
+Two promises hold throughout. What fails by itself (forecast, meter, ledger) is told in one line
+and never stops, delays or changes the job. And once the command has started, its status is the
+only thing that this process returns.
+"""
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from signal import SIGCHLD, SIGTERM, Signals
+
+from carbonwait.core.attribution import merged_rows, slots_between
+from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
+from carbonwait.core.ids import new_id
+from carbonwait.core.records import Decision, Run
+from carbonwait.core.series import Series
+from carbonwait.grid.http import get_json
+from carbonwait.metering.meter import Meter
+from carbonwait.process import cpu
+from carbonwait.process.child import (
+    Child,
+    Ended,
+    Environment,
+    Stopped,
+    find_command,
+    own_environment,
+    spawn,
+    stop_like_the_child,
+)
+from carbonwait.process.clock import Clock
+from carbonwait.process.owner import this_process
+from carbonwait.process.signals import ENDING, SignalQueue, sent_by_a_process
+from carbonwait.settings import Settings
+from carbonwait.stories.accounts import Metered, settle
+from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
+from carbonwait.stories.recorder import Recorder
+from carbonwait.stories.voice import Voice
+from carbonwait.stories.waiting import Waited, wait
+
+# CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
+_METER_LEAD_S = 5.0
+_KEEP_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the process has to return: an exit status, or the signal to die of."""
+
+    status: int
+    signal: int | None = None
+
+
+def run(
+    request: Request,
+    settings: Settings,
+    environ: Mapping[str, str],
+    queue: SignalQueue,
+    clock: Clock,
+    voice: Voice,
+) -> Outcome:
+    """Do the whole job. Raises Mistake or CannotRun before anything has been recorded or run."""
+    environment = own_environment()
+    find_command(request.command[0], environment)
+    preparation = prepare(request, settings, environ, now=clock.wall(), fetch=_fetcher(queue))
+    recorder = Recorder(environ, voice)
+    try:
+        job = _Job(request, preparation, settings, environment, queue, clock, voice, recorder)
+        return job.go()
+    finally:
+        recorder.close()
+
+
+def _fetcher(queue: SignalQueue) -> Callable[..., object]:
+    """Fetch over HTTP, but give up as soon as a signal has something to say."""
+
+    def fetch(url: str, **options: object) -> object:
+        return get_json(url, give_up=lambda: queue.pending(ENDING | {SIGCHLD}), **options)  # type: ignore[arg-type]
+
+    return fetch
+
+
+class _Job:
+    """The state of one job while it is under way."""
+
+    def __init__(
+        self,
+        request: Request,
+        preparation: Preparation,
+        settings: Settings,
+        environment: Environment,
+        queue: SignalQueue,
+        clock: Clock,
+        voice: Voice,
+        recorder: Recorder,
+    ) -> None:
+        self.request = request
+        self.preparation = preparation
+        self.environment = environment
+        self.queue = queue
+        self.clock = clock
+        self.voice = voice
+        self.recorder = recorder
+        self.meter: Meter | None = None
+        self.meter_fault_told = False
+        self.seen = Series()
+        self.record = _new_run(request, preparation, settings)
+
+    def go(self) -> Outcome:
+        """Plan, wait, run and account; an immediate start does not wait for its plan."""
+        self.recorder.save(self.record)
+        thought = None
+        if self.preparation.task.strategy != "now":
+            waited = self.wait(self.think())
+            if waited.aborted_by is not None:
+                return self.abort(waited.aborted_by)
+            thought = waited.thought
+        child, busy_before = self.start()
+        if thought is None:
+            thought = self.think()
+        ended = self.watch(child)
+        self.record.ended = self.clock.wall()
+        self.record.state = "finished"
+        self.record.exit_code = ended.exit_code
+        if ended.term_signal is not None:
+            self.record.term_signal = Signals(ended.term_signal).name.removeprefix("SIG")
+        try:
+            self.account(thought, ended, _difference(busy_before, cpu.busy_s()))
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job's status)
+            self.voice.fault(f"the account of run {self.record.id} failed: {error!r}")
+        self.recorder.save(self.record)
+        self.voice.ended(self.record)
+        return Outcome(ended.exit_code or 0, ended.term_signal)
+
+    def think(self) -> Forethought:
+        """Plan as of now and keep the plan; if planning fails by a fault of ours, start now."""
+        now = self.record.submitted if self.record.started else self.clock.wall()
+        try:
+            thought = self.preparation.think(now)
+        except Mistake:
+            raise
+        except Exception as error:  # noqa: BLE001 (a fault of ours never stops the job)
+            self.voice.fault(f"planning failed ({error!r}); starting at once")
+            thought = self.preparation.without_forecast(now)
+        self.keep_plan(thought)
+        return thought
+
+    def keep_plan(self, thought: Forethought) -> None:
+        """Record a plan and tell of it."""
+        plan, outlook, record = thought.plan, thought.outlook, self.record
+        if record.planned_start is None:
+            record.dynamic_start, record.static_start = plan.dynamic_start, plan.static_start
+            record.static_assumed = plan.static_assumed
+            record.latest_start = plan.latest_start
+        record.planned_start = plan.start
+        record.zone, record.zone_source = outlook.zone, outlook.zone_source
+        record.provider, record.rung = outlook.provider, outlook.rung
+        record.signal_kind, record.scope = outlook.signal, outlook.scope
+        # What was forecast for the time that has passed is needed for the account.
+        self.seen = outlook.series.over(self.seen)
+        decision = Decision(thought.now, plan.start, outlook.rung, outlook.issued, plan.reason)
+        self.recorder.decide(record, decision, outlook)
+        self.voice.planned(thought)
+
+    def wait(self, thought: Forethought) -> Waited:
+        """Wait for the start, the meter getting ready a few seconds before it."""
+        return wait(
+            self.preparation,
+            thought,
+            self.queue,
+            self.clock,
+            self.voice,
+            on_plan=self.keep_plan,
+            lead_s=_METER_LEAD_S,
+            on_lead=self.start_meter,
+        )
+
+    def abort(self, signum: int) -> Outcome:
+        """End without having run the command, by the signal that said so."""
+        if self.meter is not None:
+            self.meter.abandon()
+        self.record.state = "aborted"
+        self.record.ended = self.clock.wall()
+        self.record.term_signal = Signals(signum).name.removeprefix("SIG")
+        self.recorder.save(self.record)
+        return Outcome(128 + signum, signum)
+
+    def start(self) -> tuple[Child, float | None]:
+        """Start the command, then everything that is not needed for it."""
+        busy_s = cpu.busy_s()
+        self.record.started = self.clock.wall()
+        try:
+            child = spawn(self.request.command, self.environment, self.queue.inherited_mask)
+        except CannotRun:
+            self.record.started = None
+            self.abort(SIGTERM)
+            raise
+        self.record.state = "running"
+        self.start_meter()
+        self.recorder.save(self.record)
+        self.voice.started(self.record)
+        return child, busy_s
+
+    def start_meter(self) -> None:
+        """Start the meter process unless it runs or is not wanted."""
+        if self.meter is not None or not self.request.meter:
+            return
+        try:
+            self.meter = Meter.start(
+                self.request.sample_s, self.environment, self.queue.inherited_mask
+            )
+        except MeterUnavailable as unavailable:
+            self.voice.fault(f"{unavailable}; the run is not metered")
+
+    def watch(self, child: Child) -> Ended:
+        """Pass signals on and collect energy until the command ends."""
+        tick_s = min(_KEEP_EVERY_S, 5 * self.request.sample_s) if self.meter else None
+        kept_at = self.clock.elapsed()
+        while True:
+            state = child.look()
+            if isinstance(state, Ended):
+                return state
+            if isinstance(state, Stopped):
+                stop_like_the_child()
+            info = self.queue.next(tick_s)
+            if info is None:
+                self.collect()
+                if self.clock.elapsed() - kept_at >= _KEEP_EVERY_S:
+                    kept_at = self.clock.elapsed()
+                    self.keep_energy()
+            elif info.si_signo != SIGCHLD and sent_by_a_process(info):
+                child.send(info.si_signo)
+
+    def collect(self) -> None:
+        """Take in what the meter has said; tell once if it has died."""
+        if self.meter is None:
+            return
+        self.meter.poll()
+        if self.meter.fault is not None and not self.meter_fault_told:
+            self.meter_fault_told = True
+            self.voice.fault(f"{self.meter.fault}; the run goes on without it")
+
+    def keep_energy(self) -> None:
+        """Store what has been metered so far, should this process not live to the end."""
+        if self.meter is None or self.record.started is None:
+            return
+        now = self.clock.wall()
+        edges = self.seen.between(self.record.started, now).edges
+        self.meter.rows[:] = merged_rows(self.meter.rows, edges)
+        self.recorder.energy(
+            self.record, slots_between(self.meter.rows, self.record.started, now, edges)
+        )
+
+    def account(self, thought: Forethought, ended: Ended, busy_s: float | None) -> None:
+        """Close the meter and write energies and figures into the record."""
+        intensities = self.preparation.intensities
+        if self.meter is not None:
+            self.meter.finish()
+            self.collect()
+        series = intensities.to_account_with(self.seen, self.clock.wall())
+        metered = Metered(
+            rows=self.meter.rows if self.meter else (),
+            info=self.meter.info if self.meter else None,
+            usage=ended.usage,
+            busy_s=busy_s,
+            idle_floor_w=self.recorder.idle_floor_w(self.record),
+        )
+        slots = settle(
+            self.record,
+            metered,
+            series,
+            final_kinds=intensities.final_kinds(thought.outlook),
+            more_to_come=intensities.more_to_come(thought.outlook),
+        )
+        self.recorder.energy(self.record, slots)
+        self.recorder.accounted_with(self.record, series, thought.outlook)
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
+
+
+def _new_run(request: Request, preparation: Preparation, settings: Settings) -> Run:
+    task = preparation.task
+    command = None
+    if settings.record_command:
+        command = shlex.join(request.command)
+    return Run(
+        id=new_id(task.submitted, int.from_bytes(os.urandom(4))),
+        name=preparation.name,
+        command=command,
+        submitted=task.submitted,
+        deadline=task.deadline,
+        strategy=task.strategy,
+        owner=this_process(),
+        latest_start=task.latest_start,
+        idle_watts=settings.idle_watts,
+    )

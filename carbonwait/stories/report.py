@@ -1,0 +1,87 @@
+"""What was emitted and what shifting is estimated to have avoided, added up from the ledger.
+
+Figures of the average and of the marginal signal answer different questions and are never added
+up: the marginal ones stand apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+from carbonwait.core.errors import Mistake
+from carbonwait.core.records import Instant, Signal
+from carbonwait.core.units import parse_span, parse_when
+from carbonwait.grid.zones import local_timezone
+from carbonwait.ledger.totals import By, Totals
+from carbonwait.process.clock import local_zone
+from carbonwait.stories.upkeep import opened
+
+KEYS = ("name", "zone", "strategy", "rung")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Totals by group, most emissions first, and by local day, oldest first.
+
+    `rungs` and `methods` say how many runs stood on which rung and which CPU meter.
+    """
+
+    since: Instant | None
+    until: Instant
+    total: Totals
+    groups: list[Totals] = field(default_factory=list)
+    days: list[Totals] = field(default_factory=list)
+    rungs: dict[str, int] = field(default_factory=dict)
+    methods: dict[str, int] = field(default_factory=dict)
+    marginal: Totals | None = None
+    marginal_groups: list[Totals] = field(default_factory=list)
+
+
+def make_report(
+    environ: Mapping[str, str],
+    now: Instant,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    by: str = "name",
+) -> Report:
+    """Add up the runs submitted in `[since, until)`. Raises Mistake for a bad bound or key."""
+    if by not in KEYS:
+        raise Mistake(f"--by {by!r} is not one of {', '.join(KEYS)}")
+    local = local_zone(local_timezone(environ))
+    first = None if since is None else _bound(since, now, local)
+    last = now if until is None else _bound(until, now, local)
+    offset = datetime.fromtimestamp(now, local).utcoffset()
+    offset_s = 0 if offset is None else int(offset.total_seconds())
+    with opened(environ, now) as ledger:
+        if ledger is None:
+            return Report(first, last, Totals(key="all"))
+
+        def totals(key: By, signal: Signal = "average") -> list[Totals]:
+            return ledger.totals(
+                key, since=first, until=last, signal_kind=signal, utc_offset_s=offset_s
+            )
+
+        return Report(
+            since=first,
+            until=last,
+            total=_only(totals("all")),
+            groups=totals(by),
+            days=totals("day"),
+            rungs={group.key: group.runs for group in totals("rung")},
+            methods={group.key: group.runs for group in totals("method")},
+            marginal=next(iter(totals("all", "marginal")), None),
+            marginal_groups=totals(by, "marginal"),
+        )
+
+
+def _only(totals: list[Totals]) -> Totals:
+    return totals[0] if totals else Totals(key="all")
+
+
+def _bound(text: str, now: Instant, local: tzinfo) -> Instant:
+    """A bound of the report: a span reaches back, an instant stands for itself."""
+    try:
+        return now - parse_span(text)
+    except Mistake:
+        return parse_when(text, now, local)
