@@ -67,17 +67,26 @@ class Settings:
     record_command: bool = True
     providers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     environment: JobDefaults = JobDefaults()
+    warnings: tuple[str, ...] = ()
 
     def for_job(self, name: str) -> JobDefaults:
         """Environment, then the job's own table, then the common part."""
         layers = (self.environment, self.jobs.get(name, JobDefaults()), self.common)
 
-        def first(key: str) -> Any:  # noqa: ANN401 (each field has its own type)
+        def first(key: str) -> Any:
             return next(
                 (v for v in (getattr(layer, key) for layer in layers) if v is not None), None
             )
 
         return JobDefaults(*(first(key) for key in JobDefaults.__slots__))
+
+    def provider(self, name: str) -> Mapping[str, object]:
+        """The table of one provider, its key read from `token_file`. Raises Mistake."""
+        table = dict(self.providers.get(name, {}))
+        file = table.get("token_file")
+        if file is not None and "token" not in table:
+            table["token"] = _token(Path(str(file)).expanduser())
+        return table
 
 
 def config_path(environ: Mapping[str, str]) -> Path | None:
@@ -147,6 +156,17 @@ def _load(path: Path, *, must_exist: bool) -> dict[str, Any]:
         raise Mistake(f"{path} cannot be read: {reason}") from None
 
 
+def _token(path: Path) -> str:
+    """The key that a file holds. Its content is in no message."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        raise Mistake(f"config: token_file {path} cannot be read; write the key into it") from None
+    if not token or not token.isprintable() or " " in token:
+        raise Mistake(f"config: token_file {path} holds no key; write nothing but the key into it")
+    return token
+
+
 def write_template(path: Path) -> None:
     """Write the commented template. Raises Mistake if a file is there, Unavailable if it fails."""
     try:
@@ -166,12 +186,19 @@ Check = Callable[[str, Any], Any]
 
 
 def _wrong(key: str, value: object, allowed: str) -> Mistake:
-    return Mistake(f"config: {key} = {value!r} is not allowed; write {allowed}")
+    shown = value if value == "..." else repr(value)
+    return Mistake(f"config: {key} = {shown} is not allowed; write {allowed}")
 
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _wrong(key, value, "a text in quotes")
+    return value
+
+
+def _secret(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+        raise _wrong(key, "...", "the key in quotes")
     return value
 
 
@@ -265,14 +292,20 @@ _TOP: dict[str, Check] = _JOB | {
     "record_command": _flag,
 }
 _STATIC: dict[str, Check] = {"windows": _windows, "timezone": _timezone}
-_KEY: dict[str, Check] = {"token": _text, "token_file": _text}
+_KEY: dict[str, Check] = {"token": _secret, "token_file": _text}
 _PROVIDERS: dict[str, dict[str, Check]] = {
     "neso": {"base_url": _address, "postcode": _text, "region_id": _whole(1, 17)},
     "energy_charts": {"base_url": _address},
     "energinet": {"base_url": _address},
     "electricity_maps": {"base_url": _address, **_KEY},
-    "watttime": {"base_url": _address, "region": _text, "username": _text, "password": _text},
+    "watttime": {"base_url": _address, "region": _text, "username": _text, "password": _secret},
     "carbon_aware_sdk": {"base_url": _address, "location": _text},
+}
+_SECRETS = ("token", "password")
+_KEY_VARIABLES = {
+    "ELECTRICITYMAPS_TOKEN": ("electricity_maps", "token"),
+    "WATTTIME_USERNAME": ("watttime", "username"),
+    "WATTTIME_PASSWORD": ("watttime", "password"),
 }
 _PLACE: dict[str, Check] = {
     "kind": _choice("local", "ssh", "at", "slurm", "kubernetes"),
@@ -291,8 +324,10 @@ def _table(name: str, value: object, checks: Mapping[str, Check]) -> dict[str, A
     checked = {}
     for key, item in value.items():
         if key not in checks:
-            known = ", ".join(checks) or "nothing"
-            raise Mistake(f"config: {prefix}{key} = {item!r} is not known; here go: {known}")
+            known = ", ".join(checks)
+            # What stands beside a misspelt name of a key may be the key.
+            shown = "..." if any(secret in checks for secret in _SECRETS) else repr(item)
+            raise Mistake(f"config: {prefix}{key} = {shown} is not known; here go: {known}")
         checked[key] = checks[key](f"{prefix}{key}", item)
     return checked
 
@@ -356,9 +391,29 @@ def _settings(path: Path | None, document: dict[str, Any], environ: Mapping[str,
         window_zone=static.get("timezone"),
         idle_watts=top.get("idle_watts", 0.0),
         record_command=top.get("record_command", True),
-        providers=top.get("providers", {}),
+        providers=_with_keys(top.get("providers", {}), environ),
         environment=_environment(environ),
+        warnings=_exposed(path, top.get("providers", {})),
     )
+
+
+def _with_keys(
+    providers: Mapping[str, Mapping[str, object]], environ: Mapping[str, str]
+) -> dict[str, dict[str, object]]:
+    """The providers' tables with the keys of the environment, which go before those of the file."""
+    tables = {name: dict(table) for name, table in providers.items()}
+    for variable, (provider, key) in _KEY_VARIABLES.items():
+        if environ.get(variable):
+            tables.setdefault(provider, {})[key] = environ[variable]
+    return tables
+
+
+def _exposed(path: Path | None, providers: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
+    """A warning if a file that holds a key can be read by others."""
+    holds_key = any(key in table for table in providers.values() for key in _SECRETS)
+    if path is None or not holds_key or not path.stat().st_mode & 0o077:
+        return ()
+    return (f"{path} holds a key and others may read it; chmod 600 it or use token_file",)
 
 
 def _environment(environ: Mapping[str, str]) -> JobDefaults:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.main import get_command
 
-from carbonwait.cli import config, plan, report, run, runs, show
+from carbonwait.cli import config, doctor, forecast, plan, report, run, runs, show
 from carbonwait.cli.output import say
 from carbonwait.core.errors import CannotRun, CarbonwaitError, LedgerUnavailable, Mistake
 
@@ -26,9 +26,11 @@ app = typer.Typer(
 _WRAPPER = {"allow_interspersed_args": False}
 app.command("run", context_settings=_WRAPPER)(run.run)
 app.command("plan", context_settings=_WRAPPER)(plan.plan)
+app.command("forecast")(forecast.forecast)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
+app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
 

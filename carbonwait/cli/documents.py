@@ -6,6 +6,8 @@ from typing import Any
 
 from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
+from carbonwait.stories.doctor import Diagnosis
+from carbonwait.stories.forecast import ForecastView
 from carbonwait.stories.planning import Forethought
 from carbonwait.stories.report import Report, Totals
 
@@ -36,6 +38,7 @@ def plan_document(thought: Forethought) -> Document:
         "signal": outlook.signal,
         "scope": outlook.scope,
         "issued": _instant(outlook.issued),
+        "age_s": None if outlook.issued is None else _seconds(thought.now - outlook.issued),
         "strategy": task.strategy,
         "duration_s": _seconds(task.durations.expected_s),
         "duration_basis": task.durations.basis,
@@ -50,10 +53,52 @@ def plan_document(thought: Forethought) -> Document:
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
         "warnings": list(outlook.warnings),
+        "notes": list(outlook.notes),
         "candidates": [
             {"start": _instant(candidate.start), "intensity_g_per_kwh": candidate.g_per_kwh}
             for candidate in plan.candidates
         ],
+    }
+
+
+def forecast_document(view: ForecastView) -> Document:
+    """What `forecast --json` prints."""
+    outlook = view.outlook
+    document: Document = {
+        "schema": SCHEMA,
+        "zone": outlook.zone,
+        "zone_source": outlook.zone_source,
+        "provider": outlook.provider,
+        "rung": outlook.rung,
+        "signal": outlook.signal,
+        "scope": outlook.scope,
+        "issued": _instant(outlook.issued),
+        "warnings": list(outlook.warnings),
+        "notes": list(outlook.notes),
+        "points": [
+            {
+                "start": _instant(slot.start),
+                "end": _instant(slot.end),
+                "g_per_kwh": slot.g_per_kwh,
+                "kind": slot.kind,
+            }
+            for slot in view.points
+        ],
+    }
+    if view.plan is not None:
+        window = {"start": _instant(view.plan.start), "end": _instant(view.plan.end)}
+        document["window"] = window
+    return document
+
+
+def doctor_document(diagnosis: Diagnosis) -> Document:
+    """What `doctor --json` prints."""
+    checks = [asdict(check) for check in diagnosis.checks]
+    return {
+        "schema": SCHEMA,
+        "zone": diagnosis.zone,
+        "checks": checks,
+        "rung": diagnosis.rung,
     }
 
 

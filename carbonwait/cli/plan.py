@@ -33,14 +33,13 @@ def plan(
     from carbonwait.cli.output import print_json, say
     from carbonwait.cli.request import request_from
     from carbonwait.cli.texts import plan_lines
-    from carbonwait.grid.http import get_json
     from carbonwait.settings import read_settings
     from carbonwait.stories.planning import prepare
 
     request = request_from(context.params)
     settings = read_settings(os.environ)
     submitted = time.time()
-    prepared = prepare(request, settings, os.environ, now=submitted, fetch=get_json)
+    prepared = prepare(request, settings, os.environ, now=submitted)
     thought = prepared.think(submitted)
     if not quiet:
         for warning in thought.outlook.warnings:

@@ -122,8 +122,8 @@ def _most(day: Totals) -> float:
 def honest_words(report: Report) -> list[str]:
     """What the figures are, and what they are not."""
     lines = [
-        "Savings are estimated: each run's energy replayed from its submission, on the same grid "
-        "data. Location-based, operational emissions (CO2eq).",
+        "Savings are estimated: each run's energy replayed from its submission on the same data.",
+        "Location-based, operational emissions in CO2eq; average intensities.",
     ]
     rungs = ", ".join(f"{rung} {count:,}" for rung, count in sorted(report.rungs.items()))
     methods = ", ".join(f"{method} {count:,}" for method, count in sorted(report.methods.items()))

@@ -1,9 +1,19 @@
 """Plans and runs in words, for people."""
 
+from typing import TextIO
+
 from carbonwait.core.planner import Plan
 from carbonwait.core.records import Instant, Run
-from carbonwait.core.units import format_grams, format_kwh, format_local, format_span
-from carbonwait.core.units import JOULES_PER_KWH
+from carbonwait.core.units import (
+    JOULES_PER_KWH,
+    format_grams,
+    format_instant,
+    format_kwh,
+    format_local,
+    format_span,
+)
+from carbonwait.stories.doctor import Diagnosis
+from carbonwait.stories.forecast import ForecastView
 from carbonwait.stories.intensities import Outlook
 from carbonwait.stories.planning import Forethought
 
@@ -20,7 +30,7 @@ def plan_lines(thought: Forethought, *, verbose: bool = False) -> list[str]:
     plan, task = thought.plan, thought.task
     lines = [
         ("zone", zone_line(thought.outlook)),
-        ("source", source_line(thought.outlook)),
+        ("source", source_line(thought.outlook, thought.now)),
         ("job", f"{thought.name or 'any'}, {duration_line(thought)}"),
         ("deadline", _at(task.deadline, thought)),
         ("start", start_line(thought)),
@@ -31,6 +41,7 @@ def plan_lines(thought: Forethought, *, verbose: bool = False) -> list[str]:
     if verbose:
         lines.insert(5, ("latest start", _at(plan.latest_start, thought)))
         lines.append(("candidates", str(len(plan.candidates))))
+    lines += [("note", note) for note in thought.outlook.notes]
     return [f"{name + ':':<18}{text}" for name, text in lines]
 
 
@@ -39,11 +50,14 @@ def zone_line(outlook: Outlook) -> str:
     return f"{outlook.zone or 'none'} ({outlook.zone_source})"
 
 
-def source_line(outlook: Outlook) -> str:
-    """Rung, provider and signal of the intensities."""
+def source_line(outlook: Outlook, now: Instant | None = None) -> str:
+    """Rung, provider and signal of the intensities, and how old they are."""
     if outlook.provider is None:
         return "none"
-    return f"{outlook.provider}, {outlook.rung}, {outlook.signal} signal"
+    age = ""
+    if now is not None and outlook.issued is not None and now - outlook.issued >= 1:
+        age = f", {format_span(now - outlook.issued)} old"
+    return f"{outlook.provider}, {outlook.rung}{age}, {outlook.signal} signal"
 
 
 def duration_line(thought: Forethought) -> str:
@@ -93,3 +107,57 @@ def _intensities(plan: Plan) -> str:
         f"{intensity(means.chosen)} then, {intensity(means.now)} now, "
         f"{intensity(means.static)} {static}"
     )
+
+
+def forecast_lines(view: ForecastView, stdout: TextIO) -> list[str]:
+    """A chart with what it stands on below."""
+    from shutil import get_terminal_size
+
+    from carbonwait.cli.chart import chart_lines
+
+    outlook, points = view.outlook, view.points
+    lines = []
+    if points:
+        encoding = (stdout.encoding or "ascii").lower().replace("-", "")
+        lines += chart_lines(
+            points,
+            points.edges[0],
+            points.edges[-1],
+            width=get_terminal_size().columns,
+            zone=view.local,
+            now=view.now,
+            window=None if view.plan is None else (view.plan.start, view.plan.end),
+            plain=not encoding.startswith("utf"),
+        )
+    else:
+        lines.append("there is no forecast")
+    lines.append("")
+    lines.append(f"zone:   {zone_line(outlook)}")
+    lines.append(f"source: {source_line(outlook, view.now)}, {outlook.scope}, gCO2eq/kWh")
+    if view.plan is not None:
+        start = format_local(view.plan.start, view.local, view.now)
+        end = format_local(view.plan.end, view.local, view.now)
+        mean = intensity(view.plan.intensities.chosen)
+        lines.append(f"window: {start} to {end} (=), {mean}; {view.plan.reason}")
+    lines += [f"note:   {note}" for note in outlook.notes]
+    return lines
+
+
+def csv_lines(view: ForecastView) -> list[str]:
+    """Rows in the format that `--forecast` reads."""
+    rows = [f"{format_instant(slot.start)},{slot.g_per_kwh:g}" for slot in view.points]
+    return ["datetime_utc,intensity_gco2_per_kwh", *rows]
+
+
+def doctor_lines(diagnosis: Diagnosis) -> list[str]:
+    """One line a check, a second one with the remedy, and the upshot."""
+    lines = []
+    for check in diagnosis.checks:
+        lines.append(f"{'ok  ' if check.ok else 'note'}  {check.name}: {check.detail}")
+        if check.remedy:
+            lines.append(f"      -> {check.remedy}")
+    if diagnosis.live:
+        lines.append("A run would be planned on a live forecast.")
+    else:
+        lines.append(f"A run would not be planned on a live forecast but on: {diagnosis.rung}.")
+    return lines

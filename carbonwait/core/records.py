@@ -140,7 +140,8 @@ class Run:
     starts that the other strategies would have chosen at submission. `cpu_s` and `busy_s` are the
     job's and the whole machine's busy CPU seconds over the run. `energy` is the job's part,
     `machine_energy` the machine's. `measured_j` is how much of `energy` was measured rather than
-    estimated. `uncovered_s` is how long no meter looked.
+    estimated. `uncovered_s` is how long no meter looked. `gpus` lists the devices that the job was
+    allowed to see, None for all of them.
     """
 
     id: str
@@ -172,6 +173,7 @@ class Run:
     job_share: float | None = None
     peak_rss_bytes: int | None = None
     idle_floor_w: float | None = None
+    gpus: str | None = None
     methods: Methods = field(default_factory=Methods)
     energy: Energy = field(default_factory=Energy)
     machine_energy: Energy = field(default_factory=Energy)

@@ -134,6 +134,8 @@ class Series:
 
     def between(self, start: Instant, end: Instant) -> "Series":
         """The part within `[start, end)`; slots are cut at its bounds."""
+        if start >= end:
+            return Series()
         first = max(0, bisect_right(self._starts, start) - 1)
         kept = []
         for slot in self.slots[first:]:

@@ -60,23 +60,31 @@ def parse_when(text: str, now: Instant, zone: tzinfo) -> Instant:
             return _clock_instant(day, wall, now, zone)
         if _INSTANT.fullmatch(text.strip()):
             moment = datetime.fromisoformat(text.strip())
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-            return aware.timestamp()
+            instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+            if instant - now <= _LONGEST_SPAN_S:
+                return instant
     except (ValueError, OverflowError):
         pass
     raise Mistake(f"{text!r} is no time; write {_WHEN_FORMS}")
 
 
 def _clock_instant(day: str | None, wall: time, now: Instant, zone: tzinfo) -> Instant:
+    """When the clock shows `wall`: on the day named, or the next time that it does."""
     today = datetime.fromtimestamp(now, zone).date()
     if day is not None:
         return _at(today + timedelta(days=day == "tomorrow"), wall, zone)
-    instant = _at(today, wall, zone)
-    return instant if instant > now else _at(today + timedelta(days=1), wall, zone)
+    days = (today + timedelta(days=ahead) for ahead in range(3))
+    shown = (_at(day, wall, zone, fold) for day in days for fold in (0, 1))
+    # What the clock skips in spring it does not show; what it shows twice in autumn counts twice.
+    return next(at for at in shown if at > now and _shows(at, wall, zone))
 
 
-def _at(day: date, wall: time, zone: tzinfo) -> Instant:
-    return datetime.combine(day, wall, zone).timestamp()
+def _at(day: date, wall: time, zone: tzinfo, fold: int = 0) -> Instant:
+    return datetime.combine(day, wall.replace(fold=fold), zone).timestamp()
+
+
+def _shows(at: Instant, wall: time, zone: tzinfo) -> bool:
+    return datetime.fromtimestamp(at, zone).time() == wall.replace(fold=0)
 
 
 def format_instant(instant: Instant) -> str:
@@ -122,11 +130,13 @@ def format_grams(grams: float | None) -> str:
     if grams is None:
         return "unknown"
     size = abs(grams)
-    if size >= 1e6:
-        return f"{grams / 1e6:.3g} t" if size < 1e9 else f"{grams / 1e6:,.0f} t"
-    if size >= 1e3:
+    # Just below a thousand, three figures round up to the next unit.
+    if size >= 999.5e3:
+        tonnes = grams / 1e6
+        return f"{tonnes:,.0f} t" if size >= 99.95e6 else f"{tonnes:.3g} t"
+    if size >= 999.5:
         return f"{_three(grams / 1e3)} kg"
-    if size >= 1 or size == 0:
+    if size >= 0.9995 or size == 0:
         return f"{_three(grams)} g"
     return f"{_three(grams * 1e3)} mg"
 
@@ -135,9 +145,9 @@ def format_kwh(kwh: float | None) -> str:
     """Three significant figures: `0.00012 kWh` reads as `0.12 Wh`."""
     if kwh is None:
         return "unknown"
-    if abs(kwh) >= 1 or kwh == 0:
+    if abs(kwh) >= 0.9995 or kwh == 0:
         return f"{_three(kwh)} kWh"
-    if abs(kwh) >= 1e-3:
+    if abs(kwh) >= 0.9995e-3:
         return f"{_three(kwh * 1e3)} Wh"
     return f"{_three(kwh * 1e6)} mWh"
 

@@ -16,16 +16,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from carbonwait.core.errors import Mistake
 from carbonwait.core.records import Instant
 
-_DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKDAYS = {name: day for day, full in enumerate(_DAY_NAMES) for name in (full, full[:3])}
 _EVERY_DAY = frozenset(range(7))
 _DAY_S = 86400
 _WINDOW = re.compile(r"(?:(\S.*?)\s+)?(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})", re.ASCII)
 _FORMS = 'write "01:00-05:00" or "Mon-Fri 22:00-06:00"'
 
-# A weekly window may just have closed: the next one opens within a week, and a day is added on
-# either side for windows across midnight.
+# A weekly window may just have closed, and the clock may skip its hours a week later. Two days are
+# added for windows across midnight.
 _LOOK_BACK_S = 2 * _DAY_S
-_LOOK_AHEAD_S = 9 * _DAY_S
+_LOOK_AHEAD_S = 16 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def parse_window(text: str) -> Window:
     hour_opens, minute_opens, hour_closes, minute_closes = map(int, clock)
     opens_s = _clock_s(text, hour_opens, minute_opens)
     closes_s = _clock_s(text, hour_closes, minute_closes)
-    if opens_s == closes_s or opens_s == _DAY_S:
+    if opens_s in {closes_s, _DAY_S}:
         raise Mistake(f"{text!r} is empty; for the whole day write 00:00-24:00")
     return Window(_parse_days(text, days), opens_s, closes_s % _DAY_S)
 
@@ -71,13 +72,11 @@ def _parse_days(text: str, days: str | None) -> frozenset[int]:
         return _EVERY_DAY
     found: set[int] = set()
     for part in re.split(r"[,\s]+", days.strip().lower()):
-        first, _, last = part.partition("-")
-        try:
-            begin = _DAY_NAMES.index(first[:3] if len(first) > 3 else first)
-            end = _DAY_NAMES.index(last[:3] if len(last) > 3 else last) if last else begin
-        except ValueError:
-            message = f"{text!r} names no weekday with {part!r}; use Mon Tue Wed Thu Fri Sat Sun"
-            raise Mistake(message) from None
+        first, dash, last = part.partition("-")
+        if first not in _WEEKDAYS or (dash and last not in _WEEKDAYS):
+            raise Mistake(f"{text!r}: {part!r} is no weekday; use Mon Tue Wed Thu Fri Sat Sun")
+        begin = _WEEKDAYS[first]
+        end = _WEEKDAYS[last] if dash else begin
         found.update((begin + i) % 7 for i in range((end - begin) % 7 + 1))
     return frozenset(found)
 

@@ -39,7 +39,7 @@ def own_environment() -> dict[bytes, bytes]:
     `os.environ` will not do: under `LANG=C` CPython adds `LC_CTYPE` to it at start-up.
     """
     try:
-        with open("/proc/self/environ", "rb") as file:  # noqa: PTH123 (pathlib costs an import)
+        with open("/proc/self/environ", "rb") as file:
             entries = file.read().split(b"\0")
     except OSError:
         return dict(os.environb)

@@ -43,12 +43,10 @@ def local_zone(name: str | None) -> tzinfo:
             pass
     if "TZ" not in os.environ:
         try:
-            with open("/etc/localtime", "rb") as file:  # noqa: PTH123
+            with open("/etc/localtime", "rb") as file:
                 return ZoneInfo.from_file(file)
         except (OSError, ValueError):
             pass
-    from datetime import datetime
+    from datetime import UTC, datetime
 
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None
-    return zone
+    return datetime.now().astimezone().tzinfo or UTC

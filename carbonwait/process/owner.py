@@ -21,7 +21,7 @@ def _here() -> tuple[str, str, str]:
     host = f"{os.uname().nodename}/{_read('/etc/machine-id')}"
     boot = _read("/proc/sys/kernel/random/boot_id")
     try:
-        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 (a magic link, not a path)
+        namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
         namespace = ""
     return host, boot, namespace

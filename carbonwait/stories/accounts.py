@@ -40,8 +40,8 @@ def settle(
     more_to_come: bool,
 ) -> list[MeteredSlot]:
     """Write energies and figures into `run`, which has started and ended; return its slots."""
-    assert run.started is not None
-    assert run.ended is not None
+    if run.started is None or run.ended is None:
+        raise ValueError(f"run {run.id} has not ended")
     edges = series.between(run.started, run.ended).edges
     slots = slots_between(metered.rows, run.started, run.ended, edges)
     run.uncovered_s = uncovered_s(metered.rows, run.started, run.ended)

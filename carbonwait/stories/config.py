@@ -45,7 +45,7 @@ def read(environ: Mapping[str, str]) -> ConfigFile:
 
 
 def check(environ: Mapping[str, str]) -> Settings:
-    """Read and look up all that the file names. Raises Mistake for the first thing that is wrong."""
+    """Read the file and look up all that it names. Raises Mistake for the first wrong thing."""
     settings = read_settings(environ)
     for defaults in (settings.environment, settings.common, *settings.jobs.values()):
         if defaults.zone:

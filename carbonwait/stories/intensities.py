@@ -1,34 +1,48 @@
 """Where the intensities of a run come from: a ladder, tried from the top.
 
-A `--forecast` file or the zone's provider, then the typical days of the zone, then nothing, in
-which case the configured static window or the present moment has to do. No failure of a provider
-stops a job: it costs a rung, and the reason is told.
+A `--forecast` file or the zone's provider; the provider's last good answer; a forecast from what
+has been observed in the zone; the typical days of the zone; then nothing, in which case the
+configured static window or the present moment has to do. No failure of a provider stops a job: it
+costs a rung, and the reason is told.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carbonwait.core.errors import Mistake, ProviderUnavailable
+from carbonwait.core.blend import topped_up
+from carbonwait.core.errors import ProviderUnavailable
+from carbonwait.core.forecaster import LOOK_BACK_S, history_forecast
 from carbonwait.core.intensity_csv import IntensityFile
 from carbonwait.core.records import Instant, Rung, Scope, Signal
 from carbonwait.core.series import Kind, Series
+from carbonwait.core.units import format_span
 from carbonwait.grid import registry, typical, zones
+from carbonwait.grid.cache import Cache, Stored
 from carbonwait.grid.file import ForecastFile
-from carbonwait.grid.protocol import Fetch, Provider
-from carbonwait.settings import Settings
+from carbonwait.grid.history import History
+from carbonwait.grid.http import get_json
+from carbonwait.grid.protocol import Fetch, Forecast, Provider
+from carbonwait.settings import Settings, cache_folder
 
 _FILE_LOOK_S = 5.0
-_SERVICE_LOOK_S = 30 * 60.0
 # A service may take ten seconds to fail; so close to the start the plan stands.
 _SERVICE_REST_S = 30.0
+_PATIENCE_S = 10.0
+# Asked for whatever the deadline is, so that one stored answer serves every plan.
+_HORIZON_S = 72 * 3600.0
+_STALE_S = 24 * 3600.0
+_OBSERVE_EVERY_S = 3600.0
+_OBSERVE_BACK_S = 14 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is known of the grid at one moment.
 
-    `series` is what may be planned on. `warnings` say what is missing and what serves instead.
+    `series` is what may be planned on. `warnings` say what is missing and what serves instead;
+    `notes` are less than that. `issued` is when the forecast was made, as far as is known.
     """
 
     series: Series
@@ -40,6 +54,7 @@ class Outlook:
     scope: Scope = "unknown"
     issued: Instant | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def choose_zone(
@@ -58,42 +73,58 @@ def choose_zone(
 
 
 class Intensities:
-    """The ladder for one run. Raises Mistake for an unknown provider or an unusable file."""
+    """The ladder for one run. Raises Mistake for an unknown provider or an unusable file.
+
+    `give_up` tells, while a service is waited for, that there is something better to do.
+    """
 
     def __init__(
         self,
         choice: zones.ZoneChoice,
         settings: Settings,
-        fetch: Fetch,
+        environ: Mapping[str, str],
         *,
         provider: str | None = None,
         forecast: Path | None = None,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._choice = choice
-        self._settings = settings
-        self._fetch = fetch
+        self.choice = choice
+        self._has_windows = bool(settings.windows)
+        self._give_up = give_up
         self._file = ForecastFile(forecast) if forecast else None
         self._rows: IntensityFile | None = self._file.load() if self._file else None
-        self._provider = None if self._file else _provider(provider, choice.zone, settings)
+        self.provider = None
+        if self._file is None:
+            self.provider = registry.choose(provider, choice.zone, settings.provider)
+        self._key = () if self.provider is None else _key(self.provider, choice.zone, settings)
+        folder = cache_folder(environ)
+        self._cache, self._history = Cache(folder), History(folder)
         self._looked: Instant | None = None
         self._next_issue: Instant | None = None
 
     def outlook(self, now: Instant, until: Instant) -> Outlook:
         """The best rung that stands at `now`, looking ahead as far as `until`."""
         self._looked = now
-        warnings: list[str] = []
-        for rung in (self._from_file, self._from_provider, self._from_typical):
+        rungs = (self._from_file, self._live, self._cached, self._from_history, self._from_typical)
+        reasons: list[str] = []
+        found: Outlook | None = None
+        for rung in rungs:
             try:
-                found = rung(now, until)
+                lower = rung(now, until)
             except ProviderUnavailable as unavailable:
-                warnings.append(str(unavailable))
+                reasons.append(str(unavailable))
                 continue
-            if found is not None:
-                return replace(found, warnings=_explained(warnings, found))
-        fallback = self._bare("static" if self._settings.windows else "now")
-        if self._choice.zone is None:
-            warnings.append(f"no zone: {self._choice.source}")
-        return replace(fallback, warnings=_explained(warnings, fallback))
+            if lower is None:
+                continue
+            found = lower if found is None else _continued(found, lower, now)
+            if found.provider == "file" or found.series.edges[-1] >= until:
+                break
+        if found is not None:
+            return replace(found, warnings=_explained(reasons, found))
+        bare = self._bare("static" if self._has_windows else "now")
+        if self.choice.zone is None:
+            reasons.append(f"no zone: {self.choice.source}")
+        return replace(bare, warnings=_explained(reasons, bare))
 
     def nothing(self) -> Outlook:
         """The lowest rung: no intensities at all."""
@@ -103,15 +134,16 @@ class Intensities:
         """When there may be news; `series` is the one planned on."""
         looked = now if self._looked is None else self._looked
         if self._file is None:
-            return looked + _SERVICE_LOOK_S if self._provider else float("inf")
+            return looked + self.provider.refresh_s if self.provider else float("inf")
         edge = next((edge for edge in series.edges if edge > now), float("inf"))
         return min(now + _FILE_LOOK_S, edge)
 
     def has_news(self, now: Instant, start: Instant) -> bool:
         """True if another outlook may differ from the last one; `start` is the planned one."""
         if self._file is None:
-            due = now - (self._looked or 0) >= _SERVICE_LOOK_S
-            return self._provider is not None and due and start - now > _SERVICE_REST_S
+            if self.provider is None or start - now <= _SERVICE_REST_S:
+                return False
+            return now - (self._looked or 0) >= self.provider.refresh_s
         if self._next_issue is not None and now >= self._next_issue:
             return True
         if not self._file.changed():
@@ -127,6 +159,9 @@ class Intensities:
         """The intensities of what has been: actual where known, else what was planned on."""
         if self._rows is not None:
             return self._rows.actuals().over(self._rows.forecast_at(now)).over(planned_on)
+        if self.provider is not None and planned_on:
+            span = planned_on.edges[0], planned_on.edges[-1]
+            return self._history.observed(self._source, *span).over(planned_on)
         return planned_on
 
     def final_kinds(self, outlook: Outlook) -> frozenset[Kind]:
@@ -140,64 +175,165 @@ class Intensities:
         return outlook.provider != "file" and self._has_actuals()
 
     def _has_actuals(self) -> bool:
-        zone = self._choice.zone
-        return zone is not None and registry.default_for(zone) is not None
+        zone = self.choice.zone
+        return self.provider is not None or (
+            zone is not None and registry.keyless(zone) is not None
+        )
+
+    # --- the rungs ---
 
     def _from_file(self, now: Instant, _until: Instant) -> Outlook | None:
         if self._rows is None:
             return None
         self._next_issue = self._rows.next_issue_after(now)
-        series = self._rows.forecast_at(now)
         if self._rows.ends <= now:
             raise ProviderUnavailable("every row of the forecast file has ended")
+        series = self._rows.forecast_at(now)
+        if not series or series.edges[-1] <= now:
+            raise ProviderUnavailable("the forecast file says nothing yet of what is to come")
         found = self._bare("live", "file")
         return replace(found, series=series, issued=self._rows.issued_at(now))
 
-    def _from_provider(self, now: Instant, until: Instant) -> Outlook | None:
-        provider, zone = self._provider, self._choice.zone
+    def _live(self, now: Instant, _until: Instant) -> Outlook | None:
+        provider, zone = self.provider, self.choice.zone
         if provider is None or zone is None:
             return None
-        forecast = provider.forecast(zone, now, until, self._fetch)
-        return replace(
-            self._bare("live", provider.name),
-            series=forecast.series,
-            signal=provider.signal,
-            scope=provider.scope,
-            issued=forecast.issued,
+        fetch = self._patient()
+
+        def ask() -> Forecast:
+            return provider.forecast(zone, now, now + _HORIZON_S, fetch)
+
+        stored = self._cache.get(
+            (*self._key, "forecast"),
+            now,
+            ask,
+            max_age_s=provider.refresh_s,
+            give_up=self._give_up,
         )
+        self._history.add(self._source, stored.forecast.series, now)
+        self._observe(provider, zone, now, fetch)
+        return self._stored(provider, stored, "live")
+
+    def _cached(self, now: Instant, _until: Instant) -> Outlook | None:
+        if self.provider is None:
+            return None
+        stored = self._cache.last(*self._key, "forecast")
+        if stored is None or now - stored.made > _STALE_S:
+            return None
+        if not stored.forecast.series or stored.forecast.series.edges[-1] <= now:
+            return None
+        return self._stored(self.provider, stored, "cached")
+
+    def _from_history(self, now: Instant, until: Instant) -> Outlook | None:
+        if self.provider is None:
+            return None
+        observed = self._history.observed(self._source, now - LOOK_BACK_S, now)
+        series = history_forecast(observed, now, until)
+        if not series:
+            return None
+        found = self._of(self.provider, "history")
+        recent = observed.between(now - _STALE_S, now)
+        return replace(found, series=series.over(recent), issued=observed.edges[-1])
 
     def _from_typical(self, now: Instant, until: Instant) -> Outlook | None:
-        zone = self._choice.zone
+        zone = self.choice.zone
         if zone is None or not typical.has_table(zone):
             return None
         series = typical.typical_series(zone, now - 3600, until)
         return replace(self._bare("typical", "typical"), series=series, scope="life-cycle")
 
+    def _observe(self, provider: Provider, zone: str, now: Instant, fetch: Fetch) -> None:
+        """Keep what has been observed since the last time; a failure costs nothing."""
+        begin = max(self._history.last(self._source) or 0.0, now - _OBSERVE_BACK_S)
+
+        def ask() -> Forecast:
+            return Forecast(provider.actuals(zone, begin, now, fetch))
+
+        if now - begin < _OBSERVE_EVERY_S:
+            return
+        try:
+            stored = self._cache.get(
+                (*self._key, "actuals"),
+                now,
+                ask,
+                max_age_s=_OBSERVE_EVERY_S,
+                give_up=self._give_up,
+            )
+        except ProviderUnavailable:
+            # The forecast is there, and the next look asks again.
+            return
+        self._history.add(self._source, stored.forecast.series, now)
+
+    # --- helpers ---
+
+    @property
+    def _source(self) -> str:
+        return "/".join(self._key)
+
+    def _patient(self) -> Fetch:
+        """A fetch whose requests, taken together, end within ten seconds."""
+        ends = time.monotonic() + _PATIENCE_S
+
+        def fetch(
+            url: str,
+            *,
+            headers: Mapping[str, str] | None = None,
+            params: Mapping[str, str] | None = None,
+        ) -> object:
+            left_s = max(0.1, ends - time.monotonic())
+            return get_json(
+                url, headers=headers, params=params, timeout_s=left_s, give_up=self._give_up
+            )
+
+        return fetch
+
     def _bare(self, rung: Rung, provider: str | None = None) -> Outlook:
-        return Outlook(Series(), self._choice.zone, self._choice.source, provider, rung)
+        return Outlook(Series(), self.choice.zone, self.choice.source, provider, rung)
+
+    def _of(self, provider: Provider, rung: Rung) -> Outlook:
+        bare = self._bare(rung, provider.name)
+        return replace(bare, signal=provider.signal, scope=provider.scope)
+
+    def _stored(self, provider: Provider, stored: Stored, rung: Rung) -> Outlook:
+        found = self._of(provider, rung)
+        return replace(found, series=stored.forecast.series, issued=stored.made)
+
+
+def _key(provider: Provider, zone: str | None, settings: Settings) -> tuple[str, ...]:
+    """Provider, zone and a checksum of what else decides the answer: places and addresses."""
+    import zlib
+
+    config = settings.providers.get(provider.name, {})
+    told = ("base_url", "postcode", "region_id", "region", "location")
+    places = repr([(name, config.get(name)) for name in told])
+    return provider.name, zone or "none", f"{zlib.crc32(places.encode()):08x}"
+
+
+def _continued(found: Outlook, lower: Outlook, now: Instant) -> Outlook:
+    """An outlook that ends too early, continued on a lower rung."""
+    if lower.signal != found.signal:
+        return found
+    end = found.series.edges[-1]
+    if lower.series.edges[-1] <= end:
+        return found
+    note = (
+        f"{found.provider}'s forecast ends in {format_span(end - now)}; "
+        f"from there on {_RUNG_WORDS[lower.rung].format(zone=lower.zone)}"
+    )
+    series = topped_up(found.series, lower.series, now)
+    return replace(found, series=series, notes=(*found.notes, note))
+
+
+_RUNG_WORDS: dict[Rung, str] = {
+    "live": "its forecast",
+    "cached": "its last good forecast",
+    "history": "what has been observed in {zone}",
+    "typical": "typical days of {zone}",
+    "static": "the static window of the config file",
+    "now": "nothing: starting at once",
+}
 
 
 def _explained(reasons: list[str], found: Outlook) -> tuple[str, ...]:
-    instead = {
-        "typical": f"planning with typical days of {found.zone}",
-        "static": "using the static window of the config file",
-        "now": "starting at once",
-    }
-    return tuple(f"{reason}; {instead.get(found.rung, found.rung)}" for reason in reasons)
-
-
-def _provider(name: str | None, zone: str | None, settings: Settings) -> Provider | None:
-    """The provider asked for, or the one that serves the zone without a key."""
-    if name is not None and name not in registry.NAMES:
-        raise Mistake(f"provider {name!r} is not known; use one of {', '.join(registry.NAMES)}")
-    if name == "file":
-        raise Mistake("provider 'file' needs a file; use --forecast FILE")
-    if name == "typical":
-        return None
-    chosen = name or (registry.default_for(zone) if zone else None)
-    if chosen is None:
-        return None
-    provider = registry.PROVIDERS[chosen](settings.providers.get(chosen, {}))
-    if name is not None and zone is not None and not provider.covers(zone):
-        raise Mistake(f"provider {name!r} does not cover {zone}; leave --provider out")
-    return provider
+    instead = _RUNG_WORDS[found.rung].format(zone=found.zone)
+    return tuple(f"{reason}; planning with {instead}" for reason in reasons)

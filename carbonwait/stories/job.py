@@ -7,16 +7,15 @@ only thing that this process returns.
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from signal import SIGCHLD, SIGTERM, Signals
+from signal import SIGCHLD, SIGTERM, SIGUSR1, Signals
 
 from carbonwait.core.attribution import merged_rows, slots_between
 from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
 from carbonwait.core.ids import new_id
 from carbonwait.core.records import Decision, Run
 from carbonwait.core.series import Series
-from carbonwait.grid.http import get_json
 from carbonwait.metering.meter import Meter
 from carbonwait.process import cpu
 from carbonwait.process.child import (
@@ -63,22 +62,20 @@ def run(
     """Do the whole job. Raises Mistake or CannotRun before anything has been recorded or run."""
     environment = own_environment()
     find_command(request.command[0], environment)
-    preparation = prepare(request, settings, environ, now=clock.wall(), fetch=_fetcher(queue))
+    preparation = prepare(
+        request,
+        settings,
+        environ,
+        now=clock.wall(),
+        # A signal, or the end of the command, matters more than an answer of a service.
+        give_up=lambda: queue.pending(ENDING | {SIGCHLD, SIGUSR1}),
+    )
     recorder = Recorder(environ, voice)
     try:
         job = _Job(request, preparation, settings, environment, queue, clock, voice, recorder)
         return job.go()
     finally:
         recorder.close()
-
-
-def _fetcher(queue: SignalQueue) -> Callable[..., object]:
-    """Fetch over HTTP, but give up as soon as a signal has something to say."""
-
-    def fetch(url: str, **options: object) -> object:
-        return get_json(url, give_up=lambda: queue.pending(ENDING | {SIGCHLD}), **options)  # type: ignore[arg-type]
-
-    return fetch
 
 
 class _Job:

@@ -1,6 +1,6 @@
 """From what the user asked to a plan: what `run` does before it waits and what `plan` shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from math import isfinite
@@ -14,7 +14,6 @@ from carbonwait.core.records import Instant, Run, Strategy
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.core.windows import parse_window
 from carbonwait.grid import zones
-from carbonwait.grid.protocol import Fetch
 from carbonwait.ledger.store import Ledger
 from carbonwait.process.clock import local_zone
 from carbonwait.settings import JobDefaults, Settings, ledger_path
@@ -97,7 +96,7 @@ def prepare(
     environ: Mapping[str, str],
     *,
     now: Instant,
-    fetch: Fetch,
+    give_up: Callable[[], bool] = lambda: False,
     past: Sequence[Run] | None = None,
 ) -> Preparation:
     """Check all that was asked, before anything runs or waits.
@@ -124,7 +123,8 @@ def prepare(
     intensities = Intensities(
         choose_zone(request.zone, settings, defaults.zone, environ),
         settings,
-        fetch,
+        environ,
+        give_up=give_up,
         provider=request.provider or defaults.provider,
         forecast=request.forecast,
     )

@@ -1,7 +1,7 @@
 """What every look into the ledger does first: take in spooled runs, find out which are lost."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from carbonwait.core.errors import LedgerUnavailable
@@ -21,10 +21,8 @@ UNFINISHED: frozenset[State] = frozenset({"waiting", "running", "paused"})
 def spool_folders(environ: Mapping[str, str]) -> list[Path]:
     """Where a run is put that cannot be written to the ledger, best place first."""
     folders = []
-    try:
+    with suppress(LedgerUnavailable):
         folders.append(ledger_path(environ).parent)
-    except LedgerUnavailable:
-        pass
     cache = cache_folder(environ)
     if cache is not None:
         folders.append(cache)
@@ -51,11 +49,9 @@ def opened(environ: Mapping[str, str], now: Instant) -> Iterator[Ledger | None]:
     except LedgerUnavailable:
         ledger = Ledger.open(path, create=False, read_only=True)
     with ledger:
-        try:
+        # Nothing is lost by leaving it for a look that may write.
+        with suppress(LedgerUnavailable):
             tidy(ledger, folders, now)
-        except LedgerUnavailable:
-            # Nothing here is lost by leaving it for a look that may write.
-            pass
         yield ledger
 
 

@@ -1,0 +1,99 @@
+"""What has been observed: actual intensities per provider and zone, for two years.
+
+One SQLite file in the cache folder, fed by every answer that holds actuals. It is a cache: when it
+is damaged it is removed and begins anew, and nobody is told.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from carbonwait.core.records import Instant
+from carbonwait.core.series import Series, Slot
+from carbonwait.grid.points import Point, series_of
+
+KEPT_S = 2 * 366 * 86400.0
+_BUSY_TIMEOUT_S = 2.0
+
+_T = TypeVar("_T")
+
+
+class History:
+    """The file `history.db` in a folder; None: nothing is kept."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = None if folder is None else folder / "history.db"
+
+    def add(self, source: str, observed: Iterable[Slot], now: Instant) -> None:
+        """Keep the actual slots that have ended; later values replace earlier ones."""
+        rows = [
+            (source, slot.start, slot.end, slot.g_per_kwh)
+            for slot in observed
+            if slot.kind == "actual" and now - KEPT_S < slot.end <= now
+        ]
+        if not rows:
+            return
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO actuals VALUES (?, ?, ?, ?)", rows)
+            connection.execute("DELETE FROM actuals WHERE start < ?", (now - KEPT_S,))
+
+        self._with(write, None, create=True)
+
+    def observed(self, source: str, start: Instant, end: Instant) -> Series:
+        """The actual intensities known of `[start, end)`."""
+
+        def read(connection: sqlite3.Connection) -> Series:
+            rows = connection.execute(
+                "SELECT start, g_per_kwh, end FROM actuals"
+                " WHERE source = ? AND end > ? AND start < ? ORDER BY start",
+                (source, start, end),
+            )
+            return series_of(Point(*row, kind="actual") for row in rows)
+
+        return self._with(read, Series())
+
+    def last(self, source: str) -> Instant | None:
+        """The end of the newest observation."""
+
+        def read(connection: sqlite3.Connection) -> Instant | None:
+            query = "SELECT MAX(end) FROM actuals WHERE source = ?"
+            found: Instant | None = connection.execute(query, (source,)).fetchone()[0]
+            return found
+
+        return self._with(read, None)
+
+    def _with(
+        self, work: Callable[[sqlite3.Connection], _T], nothing: _T, *, create: bool = False
+    ) -> _T:
+        """Do something with the file; `nothing` if there is none or it is of no use."""
+        if self._path is None or not (self._path.exists() or create):
+            return nothing
+        try:
+            return self._connected(self._path, work)
+        except sqlite3.OperationalError:
+            # Locked, full or not writable: it may be better next time.
+            return nothing
+        except (sqlite3.DatabaseError, ValueError):
+            with suppress(OSError):
+                self._path.unlink()
+            return nothing
+        except OSError:
+            return nothing
+
+    def _connected(self, path: Path, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(path, flags, 0o600))
+        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
+        try:
+            with connection:
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS actuals (source TEXT, start REAL, end REAL,"
+                    " g_per_kwh REAL, PRIMARY KEY (source, start)) WITHOUT ROWID"
+                )
+                return work(connection)
+        finally:
+            connection.close()

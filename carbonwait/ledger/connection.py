@@ -1,0 +1,121 @@
+"""The ledger's file: made private, opened carefully, and its faults put in words.
+
+A file that is damaged or foreign is never removed or written to. The rollback journal is kept,
+as SQLite's write-ahead log does not work on network file systems, where many homes are.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from carbonwait.core.errors import LedgerUnavailable
+from carbonwait.ledger import schema
+
+# ~/.local/share/carbonwait: as many levels as may be missing below a home that exists. One more
+# and the home itself would be made up, where nobody looks.
+_LEVELS_MADE = 3
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FORBIDDEN = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+}
+
+
+def connect(
+    path: Path, *, create: bool, read_only: bool, busy_timeout_s: float
+) -> sqlite3.Connection:
+    """A connection without transactions of its own. Raises LedgerUnavailable."""
+    path = path.absolute()
+    with in_words(path):
+        if create and not read_only:
+            make_private_folder(path.parent)
+            _make_private_file(path)
+        elif not path.exists():
+            raise LedgerUnavailable(f"{path}: there is no ledger; carbonwait run makes one")
+        # SQLite keeps its journal beside the file.
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        if not writable and not read_only:
+            raise LedgerUnavailable(
+                f"{path} cannot be written; make it and its folder writable, "
+                "or set CARBONWAIT_LEDGER to another file"
+            )
+        # Even a reader has to undo what a killed writer left half done.
+        connection = sqlite3.connect(
+            _uri(path, "rw" if writable else "ro"),
+            uri=True,
+            timeout=busy_timeout_s,
+            isolation_level=None,
+        )
+        try:
+            connection.execute(f"PRAGMA query_only = {int(read_only)}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            if not read_only:
+                connection.execute("PRAGMA journal_mode = DELETE")
+            schema.require_current(connection, path, may_write=not read_only)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system raise into LedgerUnavailable, in one line with a remedy."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerUnavailable(_explained(path, error)) from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise LedgerUnavailable(f"{path}: {error}; set CARBONWAIT_LEDGER to a file") from error
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make the missing last levels of a folder, for its owner only.
+
+    Raises LedgerUnavailable if more is missing than lies below a home, OSError if the system does.
+    """
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        if len(missing) > _LEVELS_MADE:
+            raise LedgerUnavailable(
+                f"{missing[0]}: {folder} does not exist; create it or choose another place"
+            )
+        folder = folder.parent
+    for level in reversed(missing):
+        level.mkdir(mode=0o700, exist_ok=True)
+
+
+def _make_private_file(path: Path) -> None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        pass
+
+
+def _uri(path: Path, mode: str) -> str:
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file://{quoted}?mode={mode}"
+
+
+def _explained(path: Path, error: sqlite3.Error) -> str:
+    # The lowest byte is the kind of fault, the others its details.
+    code = getattr(error, "sqlite_errorcode", None)
+    kind = None if code is None else code & 0xFF
+    if kind in _DAMAGED:
+        return f"{path} is damaged or no ledger ({error}); move it away to begin a new one"
+    if kind in _LOCKED:
+        return f"{path} is locked by another process; try again when that has ended"
+    if kind in _FORBIDDEN:
+        return f"{path}: {error}; make the file and its folder accessible to you"
+    if kind == sqlite3.SQLITE_FULL or kind == sqlite3.SQLITE_IOERR:
+        return f"{path}: {error}; free some space on that disk"
+    return f"{path}: {error}"

@@ -1,0 +1,337 @@
+"""The meter process: runs CodeCarbon and writes a row of energy every period, unasked.
+
+Nobody asks for rows, so that the parent never waits for one. "stop" on standard input asks for the
+last row; end of file there means that the parent is gone. CodeCarbon's flush() calls our handler
+with the energy since the call before; that and nothing else carries figures, and never CodeCarbon's
+emissions.
+
+The trap: CodeCarbon's start(), flush() and stop() swallow every exception. Whether they did
+anything can only be told by whether the handler was called; a sample without a call is missing, and
+what that tracker says later counts some of it twice.
+"""
+
+import math
+import os
+import select
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from carbonwait.core.errors import MeterUnavailable
+from carbonwait.core.records import Energy, Instant, MeterInfo, MeterRow, Method, Methods
+from carbonwait.metering import wire
+
+# CodeCarbon measures anew only if its last measurement is older than 50 ms.
+_SHORTEST_S = 0.06
+# A RAPL counter may wrap once between two samples, not twice.
+_LONGEST_S = 60.0
+# A tracker keeps every second of its life and averages over all of them at each sample.
+_TRACKER_LIFE_S = 86_400.0
+# CodeCarbon reads configuration files in the home and the current folder, but here nobody, not
+# even root, can put one.
+_BARREN = "/proc"
+_JOULES_PER_KWH = 3.6e6
+_BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)  # user nice system irq softirq steal
+
+_CPU_METHODS: dict[object, Method] = {
+    "intel_rapl": "rapl",
+    "intel_power_gadget": "rapl",
+    "windows_emi": "rapl",
+    "cpu_load": "tdp_model",
+    "constant": "tdp_model",
+}
+
+
+def main(period_s: float) -> NoReturn:
+    """Meter until told to stop, then end the process: with 0 if nothing is missing, else with 1."""
+    status = 1
+    try:
+        control, rows = _take_pipes()
+        os.chdir(_BARREN)
+        os.environ["HOME"] = _BARREN
+        status = serve(control, Outlet(rows), min(period_s, _LONGEST_S))
+    except BrokenPipeError:
+        status = 0  # The parent is gone.
+    finally:
+        # The ordinary way out runs exit handlers of libraries, which can hang. There is nobody to
+        # show an exception to; the parent sees the status.
+        os._exit(status)
+
+
+def _take_pipes() -> tuple[int, int]:
+    """Keep the two pipes from CodeCarbon, its subprocesses and anything printed; close the rest.
+
+    A descriptor of the job's kept open here could keep its reader waiting for the end of file.
+    """
+    for inherited in Path("/proc/self/fd").iterdir():
+        if int(inherited.name) > 2:
+            with suppress(OSError):  # The listing's own descriptor is closed already.
+                os.close(int(inherited.name))
+    control, rows = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    return control, rows
+
+
+class Outlet:
+    """Writes lines without blocking: a parent stopped by Ctrl-Z may read nothing for hours."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._backlog = bytearray()
+        os.set_blocking(descriptor, False)
+
+    def write(self, line: bytes) -> None:
+        """Write what the pipe takes and keep the rest. Raises BrokenPipeError if nobody reads."""
+        self._backlog += line
+        try:
+            while self._backlog:
+                del self._backlog[: os.write(self._descriptor, self._backlog)]
+        except BlockingIOError:
+            return
+
+    def drain(self) -> None:
+        """Write all that is left, however long it takes."""
+        os.set_blocking(self._descriptor, True)
+        self.write(b"")
+
+
+def serve(control: int, outlet: Outlet, period_s: float) -> int:
+    """Write rows until "stop" or end of file; returns the exit status."""
+    try:
+        sampler = Sampler(Moment())
+    except Exception as error:  # noqa: BLE001 (the parent is told, whatever it was)
+        reason = f"CodeCarbon cannot be started ({error!r}); see carbonwait doctor"
+        outlet.write(wire.encode_unavailable(reason))
+        outlet.drain()
+        return 1
+    info = sampler.info
+    outlet.write(wire.encode_info(info))
+    next_at = time.monotonic() + period_s
+    renew_at = time.monotonic() + _TRACKER_LIFE_S
+    while True:
+        command = _command_within(control, next_at - time.monotonic())
+        if command == b"":
+            return 0
+        row = sampler.sample()
+        if row is not None:
+            outlet.write(wire.encode_row(row))
+        if command is not None:
+            outlet.drain()
+            return 0 if row is not None else 1
+        if row is None or time.monotonic() >= renew_at:
+            sampler = sampler.renewed()
+            renew_at = time.monotonic() + _TRACKER_LIFE_S
+            if sampler.info.methods != info.methods:
+                return 1
+        next_at = max(next_at + period_s, time.monotonic())
+
+
+def _command_within(control: int, wait_s: float) -> bytes | None:
+    """What the parent says; b"" once it is gone, None if it says nothing for so long."""
+    poller = select.poll()
+    poller.register(control, select.POLLIN)
+    if not poller.poll(max(0, math.ceil(wait_s * 1000))):
+        return None
+    return os.read(control, 64)
+
+
+class Moment:
+    """An instant at which a row ends and the next one starts."""
+
+    def __init__(self, previous: "Moment | None" = None) -> None:
+        self.elapsed_s = time.monotonic()
+        self.at: Instant = time.time()
+        if previous is not None:
+            self.at = row_end(previous.at, self.at, self.elapsed_s - previous.elapsed_s)
+        self.busy_s = machine_busy_s()
+
+    def busy_since(self, previous: "Moment") -> float | None:
+        """Busy seconds of all logical CPUs in between, None where the kernel does not tell."""
+        if self.busy_s is None or previous.busy_s is None or self.busy_s < previous.busy_s:
+            return None
+        return self.busy_s - previous.busy_s
+
+
+def row_end(start: Instant, wall: Instant, elapsed_s: float) -> Instant:
+    """The wall clock, or the elapsed time after `start` if the clock has been set back past it."""
+    return wall if wall > start else start + elapsed_s
+
+
+def machine_busy_s() -> float | None:
+    """Busy seconds of all logical CPUs since boot, None where the kernel does not tell."""
+    try:
+        with open("/proc/stat", "rb") as file:  # noqa: PTH123 (read at every sample)
+            ticks = file.readline().split()[1:]
+        return sum(int(ticks[column]) for column in _BUSY_COLUMNS) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+class Sampler:
+    """CodeCarbon, started and past its baseline; `info` is what it meters.
+
+    Raises MeterUnavailable if it gives no figures, or whatever CodeCarbon's import raises.
+    """
+
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+        self._delta: Any = None
+        self._tracker = _tracker(self._take)
+        self._tracker.start()
+        # The first figures are those of starting up, the second ones are the baseline.
+        for _ in range(2):
+            if not self._flush():
+                raise MeterUnavailable("its tracker gives no figures")
+        self.info = info_of(self._tracker)
+
+    def sample(self) -> MeterRow | None:
+        """The row since the last sample, None if CodeCarbon gave no figures."""
+        before = self._moment
+        if not self._flush():
+            return None
+        methods, delta = self.info.methods, self._delta
+        energy = Energy(
+            joules(delta.cpu_energy) if methods.cpu != "none" else None,
+            joules(delta.gpu_energy) if methods.gpu != "none" else None,
+            joules(delta.ram_energy) if methods.ram != "none" else None,
+        )
+        return MeterRow(before.at, self._moment.at, energy, self._moment.busy_since(before))
+
+    def renewed(self) -> "Sampler":
+        """A fresh tracker from a baseline of its own; what passes meanwhile is missing."""
+        self._tracker.stop()
+        return Sampler(self._moment)
+
+    def _flush(self) -> bool:
+        time.sleep(max(0.0, self._moment.elapsed_s + _SHORTEST_S - time.monotonic()))
+        self._delta = None
+        self._tracker.flush()
+        return self._delta is not None
+
+    def _take(self, delta: Any) -> None:
+        self._delta = delta
+        self._moment = Moment(self._moment)
+
+
+def joules(kwh: float) -> float | None:
+    """CodeCarbon's figure in joules; None for 0, which is what it says of a sensor that failed."""
+    j = float(kwh) * _JOULES_PER_KWH
+    return j if math.isfinite(j) and j > 0 else None
+
+
+def _tracker(take: Callable[[Any], None]) -> Any:
+    """A tracker of the whole machine that is silent, offline and runs only when told to."""
+    _spare_the_cpu_probe()
+    from codecarbon import OfflineEmissionsTracker
+    from codecarbon.output_methods.base_output import BaseOutput
+
+    class Handler(BaseOutput):
+        def out(self, total: Any, delta: Any) -> None:
+            take(delta)
+
+    # Given one by one, since what is not given is looked up in configuration files.
+    return OfflineEmissionsTracker(
+        output_methods=[],
+        output_handlers=[Handler()],
+        output_dir=_BARREN,
+        # Longer than any run: CodeCarbon's own schedule would race with ours.
+        measure_power_secs=10**9,
+        api_call_interval=-1,
+        tracking_mode="machine",
+        allow_multiple_runs=True,
+        log_level="critical",
+        pue=1.0,
+        country_iso_code="",
+        force_carbon_intensity_g_co2e_kwh=0.0,
+        electricitymaps_api_token="",
+        emissions_endpoint=False,
+    )
+
+
+def _spare_the_cpu_probe() -> None:
+    """Tell CodeCarbon the CPU's name, which is all that it asks py-cpuinfo for.
+
+    py-cpuinfo takes the name from the same place, but then keeps a core spinning for a second to
+    find the clock rate.
+    """
+    name = cpu_model()
+    if name is not None:
+        import cpuinfo  # type: ignore[import-untyped]
+
+        cpuinfo.get_cpu_info = lambda: {"brand_raw": name}
+
+
+def cpu_model() -> str | None:
+    """The CPU's name as the kernel has it, None where it has none."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            fields = (line.partition(":") for line in file)
+            names = (value.strip() for key, _, value in fields if key.strip() == "model name")
+            return next(filter(None, names), None)
+    except OSError:
+        return None
+
+
+def info_of(tracker: Any) -> MeterInfo:
+    """What a started tracker meters."""
+    methods = methods_of(tracker)
+    return MeterInfo(
+        methods=methods,
+        tdp_w=_tdp_w(tracker) if methods.cpu == "tdp_model" else None,
+        logical_cpus=os.cpu_count() or 1,
+        physical_ram_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        gpu_count=sum(len(_tracked_devices(item)) for item in _hardware(tracker, "GPU")),
+    )
+
+
+def methods_of(tracker: Any) -> Methods:
+    """How each component is metered.
+
+    CodeCarbon has no public field for that; where its private ones are not as expected the
+    component counts as not metered.
+    """
+    cpu: Method = "none"
+    gpu: Method = "none"
+    ram: Method = "ram_model" if _hardware(tracker, "RAM") else "none"
+    for item in _hardware(tracker, "CPU"):
+        cpu = _CPU_METHODS.get(getattr(item, "_mode", None), "none")
+    for item in _hardware(tracker, "GPU"):
+        for device in _tracked_devices(item):
+            gpu = "rocm" if type(device).__name__.startswith("AMD") else "nvml"
+    for item in _hardware(tracker, "AppleSiliconChip"):
+        cpu = "powermetrics" if _part(item) == "CPU" else cpu
+        gpu = "powermetrics" if _part(item) == "GPU" else gpu
+    # A Raspberry Pi's power chip has no name of its own among the methods.
+    for item in _hardware(tracker, "Raspberry"):
+        cpu = "powermetrics" if _part(item) == "CPU" else cpu
+        ram = "ram_model" if _part(item) == "RAM" else ram
+    return Methods(cpu, gpu, ram)
+
+
+def _hardware(tracker: Any, kind: str) -> list[Any]:
+    items = getattr(tracker, "_hardware", None) or ()
+    return [item for item in items if type(item).__name__ == kind]
+
+
+def _part(item: Any) -> object:
+    return getattr(item, "chip_part", None)
+
+
+def _tracked_devices(item: Any) -> list[Any]:
+    devices = getattr(getattr(item, "devices", None), "devices", None) or ()
+    chosen = getattr(item, "gpu_ids", None)
+    return [
+        device for device in devices if chosen is None or getattr(device, "gpu_index", 0) in chosen
+    ]
+
+
+def _tdp_w(tracker: Any) -> float | None:
+    for item in _hardware(tracker, "CPU"):
+        tdp = getattr(item, "_tdp", None)
+        if isinstance(tdp, int | float) and tdp > 0:
+            return float(tdp)
+    return None

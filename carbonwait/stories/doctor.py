@@ -1,0 +1,196 @@
+"""What works here and what does not: zone, provider, key, meters, ledger, cache, clock.
+
+Every check says what it found and, where something is wrong, the exact remedy. Nothing is changed,
+but for the meter process that is started to see which methods a run would get.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from carbonwait.core.errors import CarbonwaitError, LedgerUnavailable, MeterUnavailable
+from carbonwait.core.records import Instant, MeterInfo, Rung
+from carbonwait.core.units import format_span
+from carbonwait.grid import registry, zones
+from carbonwait.ledger.store import Ledger
+from carbonwait.metering.meter import Meter
+from carbonwait.process.child import own_environment
+from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
+from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.planning import Request, prepare
+
+_METER_READY_WITHIN_S = 15.0
+_OLDEST_SANE_S = 1_767_225_600.0  # 2026-01-01: an earlier clock has not been set
+_POWERCAP = Path("/sys/class/powercap")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding; `remedy` is empty where nothing is to be done."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings, and the rung on which a run would stand now."""
+
+    zone: str | None
+    checks: list[Check]
+    rung: Rung
+
+    @property
+    def live(self) -> bool:
+        """True if a run would be planned on a live forecast."""
+        return self.rung == "live"
+
+
+def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagnosis:
+    """Look at everything once. Raises Mistake for options that cannot be used."""
+    settings = read_settings(environ)
+    preparation = prepare(request, settings, environ, now=now, past=())
+    outlook = preparation.think(now).outlook
+    checks = [
+        _config(settings),
+        _zone(outlook),
+        *_forecast(outlook, now),
+        *_keys(settings),
+        *_meters(_meter_info(environ)),
+        _ledger(environ),
+        _cache(environ),
+        _clock(environ, now),
+    ]
+    return Diagnosis(outlook.zone, checks, outlook.rung)
+
+
+def _config(settings: Settings) -> Check:
+    if settings.warnings:
+        text, _, remedy = settings.warnings[0].partition("; ")
+        return Check("config", False, text, remedy)
+    if settings.path is None or not settings.path.exists():
+        return Check("config", True, "no config file; built-in values are used")
+    return Check("config", True, f"{settings.path} is fine")
+
+
+def _zone(outlook: Outlook) -> Check:
+    if outlook.zone is None:
+        remedy = 'use --zone, or zone = "..." in the config (carbonwait config init)'
+        return Check("zone", False, outlook.zone_source, remedy)
+    sure = "approximate" not in outlook.zone_source
+    remedy = "" if sure else f'if that is right, write zone = "{outlook.zone}" into the config'
+    return Check("zone", sure, f"{outlook.zone} ({outlook.zone_source})", remedy)
+
+
+def _forecast(outlook: Outlook, now: Instant) -> list[Check]:
+    if outlook.rung != "live" or outlook.provider is None:
+        reasons = outlook.warnings or ("no provider serves this zone without a key",)
+        remedy = "set a key (ELECTRICITYMAPS_TOKEN), or --forecast FILE"
+        if outlook.warnings:
+            remedy = "check the network and the provider; runs fall back by themselves"
+        return [Check("forecast", False, reason, remedy) for reason in reasons]
+    horizon = format_span(outlook.series.edges[-1] - now)
+    age = "unknown" if outlook.issued is None else format_span(max(0.0, now - outlook.issued))
+    detail = f"{outlook.provider} answers: {horizon} ahead, {age} old, {outlook.signal} signal"
+    return [Check("forecast", True, "; ".join((detail, *outlook.notes)))]
+
+
+def _keys(settings: Settings) -> list[Check]:
+    """One line per provider: whether it needs a key, and whether there is one."""
+    checks = []
+    for name in registry.PROVIDERS:
+        try:
+            table = settings.provider(name)
+            state = _key_state(name, table)
+            licence = registry.PROVIDERS[name](table).licence
+            checks.append(Check(f"provider {name}", True, f"{state}; {licence}"))
+        except CarbonwaitError as error:
+            text, _, remedy = str(error).partition("; ")
+            checks.append(Check(f"provider {name}", False, text, remedy))
+    return checks
+
+
+def _key_state(name: str, table: Mapping[str, object]) -> str:
+    if name == "electricity_maps":
+        return "a token is set" if table.get("token") else "no token (ELECTRICITYMAPS_TOKEN)"
+    if name == "watttime":
+        there = table.get("username") and table.get("password")
+        return "an account is set" if there else "no account (WATTTIME_USERNAME, WATTTIME_PASSWORD)"
+    if name == "carbon_aware_sdk":
+        return f"at {table['base_url']}" if table.get("base_url") else "no base_url of yours"
+    return "needs no key"
+
+
+def _meter_info(environ: Mapping[str, str]) -> MeterInfo | str:
+    """What a run's meter would be, or why there is none."""
+    try:
+        meter = Meter.start(1.0, own_environment())
+    except MeterUnavailable as unavailable:
+        return str(unavailable)
+    ends = time.monotonic() + _METER_READY_WITHIN_S
+    try:
+        while meter.info is None and not meter.dead and time.monotonic() < ends:
+            time.sleep(0.05)
+            meter.poll()
+        return meter.info or meter.fault or "the meter process is not ready in time"
+    finally:
+        meter.abandon()
+
+
+def _meters(info: MeterInfo | str) -> list[Check]:
+    if isinstance(info, str):
+        return [Check("meter", False, info, "pip install --force-reinstall codecarbon")]
+    methods = info.methods
+    checks = []
+    if methods.cpu == "rapl":
+        checks.append(Check("cpu meter", True, "rapl: measured"))
+    else:
+        detail = f"{methods.cpu}: estimated from CPU time at {info.tdp_w or 0:g} W in all"
+        checks.append(Check("cpu meter", False, detail, _rapl_remedy()))
+    if methods.gpu == "none":
+        checks.append(Check("gpu meter", True, "no GPU is seen"))
+    else:
+        checks.append(Check("gpu meter", True, f"{methods.gpu}: measured, {info.gpu_count} seen"))
+    checks.append(Check("ram meter", True, f"{methods.ram}: estimated, as everywhere"))
+    return checks
+
+
+def _rapl_remedy() -> str:
+    if not any(_POWERCAP.glob("intel-rapl*")):
+        return "none here: this machine shows no energy counters (usual for virtual machines)"
+    return "sudo chmod -R a+r /sys/class/powercap/intel-rapl* (until the next boot)"
+
+
+def _ledger(environ: Mapping[str, str]) -> Check:
+    try:
+        path = ledger_path(environ)
+        if not path.exists():
+            return Check("ledger", True, f"{path}: none yet, the first run makes it")
+        with Ledger.open(path, create=False):
+            return Check("ledger", True, f"{path} is fine")
+    except LedgerUnavailable as unavailable:
+        text, _, remedy = str(unavailable).partition("; ")
+        return Check("ledger", False, text, remedy)
+
+
+def _cache(environ: Mapping[str, str]) -> Check:
+    folder = cache_folder(environ)
+    if folder is None:
+        return Check("cache", False, "there is no home folder for it", "set CARBONWAIT_CACHE")
+    existing = next((f for f in (folder, *folder.parents) if f.exists()), folder)
+    if not os.access(existing, os.W_OK):
+        return Check("cache", False, f"{folder} cannot be written", "set CARBONWAIT_CACHE")
+    return Check("cache", True, f"{folder} is fine")
+
+
+def _clock(environ: Mapping[str, str], now: Instant) -> Check:
+    zone = zones.local_timezone(environ) or "unknown"
+    if now < _OLDEST_SANE_S:
+        return Check(
+            "clock", False, "the clock says it is before 2026", "set the clock (timedatectl)"
+        )
+    return Check("clock", True, f"time zone {zone}; the year is right")
