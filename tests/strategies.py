@@ -137,7 +137,7 @@ energies: st.SearchStrategy[Energy] = st.builds(Energy, _joules, _joules, _joule
 
 
 @st.composite
-def meter_rows(draw: st.DrawFn, *, max_rows: int = 20) -> list[MeterRow]:
+def meter_rows(draw: st.DrawFn, *, max_rows: int = 8) -> list[MeterRow]:
     """Rows in order of time; now and then the meter missed something between two of them."""
     at = MIDNIGHT + draw(st.integers(0, 600_000)) / 1000
     rows = []

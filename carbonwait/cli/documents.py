@@ -6,10 +6,11 @@ from typing import Any
 
 from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
+from carbonwait.ledger.totals import Totals
 from carbonwait.stories.doctor import Diagnosis
 from carbonwait.stories.forecast import ForecastView
 from carbonwait.stories.planning import Forethought
-from carbonwait.stories.report import Report, Totals
+from carbonwait.stories.report import Report
 
 SCHEMA = 1
 
@@ -192,16 +193,18 @@ def report_document(report: Report) -> Document:
     return document
 
 
-def _totals(totals: Totals) -> Document:
+def _totals(totals: Totals | None) -> Document:
+    emissions = Emissions() if totals is None else totals.emissions
+    energy_j = None if totals is None else totals.energy_j
     return {
-        "runs": totals.runs,
-        "energy_kwh": None if totals.energy_j is None else totals.energy_j / JOULES_PER_KWH,
-        "emissions_g": _emissions(totals.emissions),
-        "saving_g": totals.saving_g,
-        "saving_pct": totals.saving_pct,
-        "measured_share": totals.measured_share,
-        "settled_share": totals.settled_share,
-        "deadline_missed": totals.deadline_missed,
+        "runs": 0 if totals is None else totals.runs,
+        "energy_kwh": None if energy_j is None else energy_j / JOULES_PER_KWH,
+        "emissions_g": _emissions(emissions),
+        "saving_g": totals and totals.saving_g,
+        "saving_pct": totals and totals.saving_pct,
+        "measured_share": totals and totals.measured_share,
+        "settled_share": totals and totals.settled_share,
+        "deadline_missed": 0 if totals is None else totals.deadline_missed,
     }
 
 

@@ -16,8 +16,9 @@ from carbonwait.core.units import (
     format_kwh,
     format_span,
 )
+from carbonwait.ledger.totals import Totals
 from carbonwait.stories.history import Entry
-from carbonwait.stories.report import Report, Totals
+from carbonwait.stories.report import Report
 
 _PLAIN_WIDTH = 120
 _BAR_WIDTH = 30
@@ -52,10 +53,10 @@ def _table(*columns: str, left: int = 1) -> Table:
 def print_report(report: Report) -> None:
     """Jobs, days, and what the figures stand on."""
     console = _console()
-    if report.total.runs == 0 and report.marginal is None:
+    if report.total is None and report.marginal is None:
         console.print("No runs yet: carbonwait run -- COMMAND makes the first one.")
         return
-    if report.total.runs:
+    if report.total is not None:
         console.print(_jobs(report.groups, report.total))
         console.print()
         console.print(_days(report.days))
@@ -74,15 +75,15 @@ def _jobs(groups: Sequence[Totals], total: Totals) -> Table:
     for group in groups:
         table.add_row(*_cells(group))
     if len(groups) > 1:
-        table.add_row(*_cells(total), style="bold")
+        table.add_row(*_cells(total, total=True), style="bold")
     return table
 
 
-def _cells(totals: Totals) -> list[str | Text]:
+def _cells(totals: Totals, *, total: bool = False) -> list[str | Text]:
     kwh = None if totals.energy_j is None else totals.energy_j / JOULES_PER_KWH
     emissions = totals.emissions
     return [
-        Text(printable(totals.key)),
+        Text(printable(totals.key or ("all" if total else "none"))),
         f"{totals.runs:,}",
         format_kwh(kwh),
         format_grams(emissions.actual_g),
@@ -111,7 +112,7 @@ def _days(days: Sequence[Totals]) -> Table:
         rest = round(_BAR_WIDTH * (actual + saving) / most) - full if most else 0
         bar = emitted * full + avoided * rest
         grams = format_grams(day.emissions.actual_g)
-        table.add_row(day.key, bar, grams, format_grams(day.saving_g))
+        table.add_row(str(day.key), bar, grams, format_grams(day.saving_g))
     return table
 
 
@@ -130,6 +131,8 @@ def honest_words(report: Report) -> list[str]:
     if rungs:
         lines.append(f"Planned on (runs): {rungs}. CPU energy by (runs): {methods}.")
     total = report.total
+    if total is None:
+        return lines
     if total.settled_share is not None and total.settled_share < 1:
         share = 100 * total.settled_share
         lines.append(f"Settled with actual intensities: {share:.0f} %; the rest is provisional.")

@@ -74,7 +74,8 @@ def _parse_days(text: str, days: str | None) -> frozenset[int]:
     for part in re.split(r"[,\s]+", days.strip().lower()):
         first, dash, last = part.partition("-")
         if first not in _WEEKDAYS or (dash and last not in _WEEKDAYS):
-            raise Mistake(f"{text!r}: {part!r} is no weekday; use Mon Tue Wed Thu Fri Sat Sun")
+            message = f"{text!r} names no weekday with {part!r}; use Mon Tue Wed Thu Fri Sat Sun"
+            raise Mistake(message)
         begin = _WEEKDAYS[first]
         end = _WEEKDAYS[last] if dash else begin
         found.update((begin + i) % 7 for i in range((end - begin) % 7 + 1))

@@ -52,7 +52,7 @@ class History:
                 " WHERE source = ? AND end > ? AND start < ? ORDER BY start",
                 (source, start, end),
             )
-            return series_of(Point(*row, kind="actual") for row in rows)
+            return series_of(Point(start, value, end, "actual") for start, value, end in rows)
 
         return self._with(read, Series())
 

@@ -7,7 +7,7 @@ as SQLite's write-ahead log does not work on network file systems, where many ho
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from carbonwait.core.errors import LedgerUnavailable
@@ -95,10 +95,8 @@ def make_private_folder(folder: Path) -> None:
 
 def _make_private_file(path: Path) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
+    with suppress(FileExistsError):
         os.close(os.open(path, flags, 0o600))
-    except FileExistsError:
-        pass
 
 
 def _uri(path: Path, mode: str) -> str:

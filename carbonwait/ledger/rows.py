@@ -1,8 +1,8 @@
-"""Records as flat rows and back.
+r"""Records as flat rows and back.
 
 One flat form serves the tables and the spool: `values_of` and `run_from` are each other's
 inverse. SQLite has no text for the bytes of a command line that are not UTF-8 (in Python: lone
-surrogates, as in "\\udcff"); such a text is stored as a blob and comes back as it was. NaN, which
+surrogates, as in "\udcff"); such a text is stored as a blob and comes back as it was. NaN, which
 SQLite does not know either, becomes NULL.
 """
 
@@ -118,7 +118,7 @@ def series_from(points: Sequence[Row]) -> Series:
     return Series(Slot(*point) for point in points)
 
 
-def storable(value: Any) -> Any:  # noqa: ANN401 (whatever a column may hold)
+def storable(value: Any) -> Any:
     """A value as SQLite can keep it."""
     if isinstance(value, str) and not value.isascii():
         try:
@@ -131,3 +131,24 @@ def storable(value: Any) -> Any:  # noqa: ANN401 (whatever a column may hold)
 def loaded(row: Row) -> list[Any]:
     """A row with every text as it was before `storable`; for rows that hold no other blobs."""
     return [v.decode(errors="surrogatepass") if isinstance(v, bytes) else v for v in row]
+
+
+def packed(stored: StoredSeries) -> tuple[bytes, bytes]:
+    """Digest and compressed points; the digest leaves out when the series was retrieved."""
+    import hashlib
+    import json
+    import zlib
+
+    points = json.dumps(list(stored.series), allow_nan=False).encode()
+    source = [getattr(stored, column) for column in SOURCE_COLUMNS if column != "retrieved"]
+    digest = hashlib.blake2b(points + json.dumps(source).encode(), digest_size=16).digest()
+    return digest, zlib.compress(points)
+
+
+def unpacked(row: Row) -> StoredSeries:
+    """The series of its compressed points and `SOURCE_COLUMNS`."""
+    import json
+    import zlib
+
+    points, *source = row
+    return StoredSeries(series_from(json.loads(zlib.decompress(points))), *source)

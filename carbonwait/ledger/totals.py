@@ -21,6 +21,7 @@ class Totals(NamedTuple):
 
     Savings are estimates and may be negative: `saving_g` against starting at once,
     `static_saving_g` against the static window. `..._of_g` is the baseline of the same runs.
+    `unmetered` runs have no energy and so no figures.
     `key` is None where the runs have no zone or provider, and for all runs together.
     """
 
@@ -37,6 +38,7 @@ class Totals(NamedTuple):
     pending: int
     deadline_missed: int
     static_assumed: int
+    unmetered: int
 
     @property
     def saving_pct(self) -> float | None:
@@ -62,9 +64,13 @@ class Totals(NamedTuple):
         return self.settled / accounts if accounts else None
 
 
+def _pct(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else 100 * part / whole
+
+
 _KEYS: dict[By, str] = {
     "name": "name",
-    "day": f"CAST(floor_day AS INTEGER)",
+    "day": "date(started + :utc_offset_s, 'unixepoch')",
     "zone": "zone",
     "provider": "provider",
     "strategy": "strategy",
@@ -72,6 +78,45 @@ _KEYS: dict[By, str] = {
     "method": "method_cpu",
 }
 
+_SUMS = """
+    COUNT(*), SUM(energy_j), SUM(measured_j),
+    SUM(actual_g), SUM(if_now_g), SUM(if_static_g), SUM(if_dynamic_g), SUM(best_g), SUM(waiting_g),
+    SUM(saving_g), SUM(CASE WHEN saving_g IS NOT NULL THEN if_now_g END),
+    SUM(if_static_g - actual_g - COALESCE(waiting_g, 0)),
+    SUM(CASE WHEN actual_g IS NOT NULL THEN if_static_g END),
+    SUM(accounting = 'settled'), SUM(accounting = 'pending'),
+    SUM(ended > deadline), SUM(static_assumed AND if_static_g IS NOT NULL), SUM(energy_j IS NULL)
+"""
 
-def _pct(part: float | None, whole: float | None) -> float | None:
-    return None if part is None or not whole else 100 * part / whole
+_WHERE = """
+    state IN ('finished', 'lost') AND started IS NOT NULL AND signal_kind = :signal_kind
+    AND submitted >= :since AND submitted < :until
+"""
+
+
+def totals_of(
+    connection: sqlite3.Connection,
+    by: By | None,
+    *,
+    since: Instant | None,
+    until: Instant | None,
+    signal_kind: Signal,
+    utc_offset_s: int,
+) -> list[Totals]:
+    """One entry per key, days in order, else most emissions first; `by` None: all runs at once."""
+    values = {
+        "signal_kind": signal_kind,
+        "since": float("-inf") if since is None else since,
+        "until": float("inf") if until is None else until,
+        "utc_offset_s": utc_offset_s,
+    }
+    # What goes into the statement are constants of this file.
+    key = "NULL" if by is None else _KEYS[by]
+    order = "1" if by == "day" else "SUM(actual_g) DESC, COUNT(*) DESC, 1"
+    statement = f"SELECT {key}, {_SUMS} FROM runs WHERE {_WHERE} GROUP BY 1 ORDER BY {order}"
+    return [_totals(loaded(row)) for row in connection.execute(statement, values)]
+
+
+def _totals(row: list[Any]) -> Totals:
+    key, runs, energy_j, measured_j, *rest = row
+    return Totals(key, runs, energy_j, measured_j, Emissions(*rest[:6]), *rest[6:])

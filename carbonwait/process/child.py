@@ -82,7 +82,7 @@ def find_command(command: str, environment: Environment) -> None:
     raise CannotRun(f"{command!r} was not found; check the name and PATH", 127)
 
 
-def spawn(command: Sequence[str], environment: Environment, mask: set[signal.Signals]) -> "Child":
+def spawn(command: Sequence[str], environment: Environment, mask: set[int]) -> "Child":
     """Start the command with the caller's signal mask. Raises CannotRun."""
     argv = [os.fsencode(word) for word in command]
     try:
@@ -102,7 +102,7 @@ def spawn(command: Sequence[str], environment: Environment, mask: set[signal.Sig
     return Child(pid)
 
 
-def _spawn(argv: list[bytes], environment: Environment, mask: set[signal.Signals]) -> int:
+def _spawn(argv: list[bytes], environment: Environment, mask: set[int]) -> int:
     # Python ignores SIGPIPE and SIGXFSZ from its start on; the command must not inherit that.
     return os.posix_spawnp(
         argv[0], argv, environment, setsigmask=mask, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]

@@ -39,7 +39,7 @@ class SignalQueue:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._taken = {s for s in _WAITED_FOR if signal.getsignal(s) is not signal.SIG_IGN}
         self._taken |= {signal.SIGALRM, signal.SIGCHLD}
-        self.inherited_mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
+        self.inherited_mask: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
 
     def next(self, timeout_s: float | None = None) -> signal.struct_siginfo | None:
         """The next signal, or None when the time is up."""

@@ -8,7 +8,7 @@ only thing that this process returns.
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from signal import SIGCHLD, SIGTERM, SIGUSR1, Signals
 
 from carbonwait.core.attribution import merged_rows, slots_between
@@ -126,7 +126,7 @@ class _Job:
             self.account(thought, ended, _difference(busy_before, cpu.busy_s()))
         except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job's status)
             self.voice.fault(f"the account of run {self.record.id} failed: {error!r}")
-        self.recorder.save(self.record)
+            self.recorder.save(self.record)
         self.voice.ended(self.record)
         return Outcome(ended.exit_code or 0, ended.term_signal)
 
@@ -181,6 +181,7 @@ class _Job:
         self.record.ended = self.clock.wall()
         self.record.term_signal = Signals(signum).name.removeprefix("SIG")
         self.recorder.save(self.record)
+        self.voice.ended(self.record)
         return Outcome(128 + signum, signum)
 
     def start(self) -> tuple[Child, float | None]:
@@ -243,7 +244,8 @@ class _Job:
         if self.meter is None or self.record.started is None:
             return
         now = self.clock.wall()
-        edges = self.seen.between(self.record.started, now).edges
+        # The meter may have been there before the command: its start is an edge as well.
+        edges = [self.record.started, *self.seen.between(self.record.started, now).edges]
         self.meter.rows[:] = merged_rows(self.meter.rows, edges)
         self.recorder.energy(
             self.record, slots_between(self.meter.rows, self.record.started, now, edges)
@@ -261,8 +263,10 @@ class _Job:
             info=self.meter.info if self.meter else None,
             usage=ended.usage,
             busy_s=busy_s,
-            idle_floor_w=self.recorder.idle_floor_w(self.record),
         )
+        if metered.info is not None and metered.info.methods.cpu == "rapl":
+            floor_w = self.recorder.idle_floor_w(self.record, metered.info.logical_cpus)
+            metered = replace(metered, idle_floor_w=floor_w)
         slots = settle(
             self.record,
             metered,
@@ -270,8 +274,7 @@ class _Job:
             final_kinds=intensities.final_kinds(thought.outlook),
             more_to_come=intensities.more_to_come(thought.outlook),
         )
-        self.recorder.energy(self.record, slots)
-        self.recorder.accounted_with(self.record, series, thought.outlook)
+        self.recorder.account(self.record, slots, series, thought.outlook)
 
 
 def _difference(before: float | None, after: float | None) -> float | None:

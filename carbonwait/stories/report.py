@@ -7,6 +7,7 @@ up: the marginal ones stand apart.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from typing import cast
 
 from carbonwait.core.errors import Mistake
 from carbonwait.core.records import Instant, Signal
@@ -16,7 +17,7 @@ from carbonwait.ledger.totals import By, Totals
 from carbonwait.process.clock import local_zone
 from carbonwait.stories.upkeep import opened
 
-KEYS = ("name", "zone", "strategy", "rung")
+KEYS = ("name", "zone", "provider", "strategy", "rung")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Report:
 
     since: Instant | None
     until: Instant
-    total: Totals
+    total: Totals | None = None
     groups: list[Totals] = field(default_factory=list)
     days: list[Totals] = field(default_factory=list)
     rungs: dict[str, int] = field(default_factory=dict)
@@ -55,9 +56,9 @@ def make_report(
     offset_s = 0 if offset is None else int(offset.total_seconds())
     with opened(environ, now) as ledger:
         if ledger is None:
-            return Report(first, last, Totals(key="all"))
+            return Report(first, last)
 
-        def totals(key: By, signal: Signal = "average") -> list[Totals]:
+        def totals(key: By | None, signal: Signal = "average") -> list[Totals]:
             return ledger.totals(
                 key, since=first, until=last, signal_kind=signal, utc_offset_s=offset_s
             )
@@ -65,18 +66,14 @@ def make_report(
         return Report(
             since=first,
             until=last,
-            total=_only(totals("all")),
-            groups=totals(by),
+            total=next(iter(totals(None)), None),
+            groups=totals(cast(By, by)),
             days=totals("day"),
-            rungs={group.key: group.runs for group in totals("rung")},
-            methods={group.key: group.runs for group in totals("method")},
-            marginal=next(iter(totals("all", "marginal")), None),
-            marginal_groups=totals(by, "marginal"),
+            rungs={str(group.key): group.runs for group in totals("rung")},
+            methods={str(group.key): group.runs for group in totals("method")},
+            marginal=next(iter(totals(None, "marginal")), None),
+            marginal_groups=totals(cast(By, by), "marginal"),
         )
-
-
-def _only(totals: list[Totals]) -> Totals:
-    return totals[0] if totals else Totals(key="all")
 
 
 def _bound(text: str, now: Instant, local: tzinfo) -> Instant:

@@ -1,12 +1,14 @@
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from carbonwait.core.errors import Mistake
 from carbonwait.core.intensity_csv import IntensityFile, parse
 from carbonwait.core.series import Series, Slot
-from hypothesis import given
-from hypothesis import strategies as st
 
 HOUR_S = 3600.0
 DAY = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
@@ -24,6 +26,10 @@ def at(clock: str) -> float:
     shift = {"-": -1, "+": 1}.get(clock[0], 0)
     hours, minutes = clock.lstrip("+-").split(":")
     return DAY + shift * 24 * HOUR_S + int(hours) * HOUR_S + int(minutes) * 60
+
+
+def written(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat()
 
 
 def told(mistake: pytest.ExceptionInfo[Mistake]) -> str:
@@ -75,7 +81,7 @@ def test_rows_in_any_order_are_sorted() -> None:
         " datetime_utc , intensity_gco2_per_kwh \n 2026-11-23T00:00Z , 120 \n",
         "intensity_gco2_per_kwh,datetime_utc\n120,2026-11-23T00:00Z\n",
         "zone,datetime_utc,note,intensity_gco2_per_kwh\nGB,2026-11-23T00:00Z,,120\n",
-        f'"datetime_utc", "intensity_gco2_per_kwh"\n"2026-11-23T00:00Z", "120"\n',
+        '"datetime_utc", "intensity_gco2_per_kwh"\n"2026-11-23T00:00Z", "120"\n',
         f"{ACTUALS}\n2026-11-23T00:00Z,120,,\n",
     ],
     ids=[
@@ -103,12 +109,12 @@ def test_spreadsheets_may_write_it_their_way(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
 def test_an_empty_file_lacks_its_columns(text: str) -> None:
-    with pytest.raises(Mistake, match="grid.csv, line 1: column datetime_utc is missing; name"):
+    with pytest.raises(Mistake, match=r"grid\.csv, line 1: column datetime_utc is missing; name"):
         parse(text, "grid.csv")
 
 
 def test_a_file_without_rows_is_a_mistake() -> None:
-    with pytest.raises(Mistake, match="grid.csv has no row; write"):
+    with pytest.raises(Mistake, match=r"grid\.csv has no row; write"):
         file_of(ISSUES)
 
 
@@ -173,7 +179,7 @@ def test_an_issue_that_is_no_instant_is_a_mistake() -> None:
 
 @pytest.mark.parametrize("row", ["2026-11-23T00:00Z", "2026-11-23T00:00Z,12,5,", ",,,9"])
 def test_a_row_with_too_few_or_too_many_cells_is_a_mistake(row: str) -> None:
-    with pytest.raises(Mistake, match="line 2: the row has . cells where the column names have 2"):
+    with pytest.raises(Mistake, match=r"line 2: the row has \d cells where the column"):
         file_of(ACTUALS, row)
 
 
@@ -235,11 +241,10 @@ def test_an_intensity_may_be_repeated_or_left_out_on_further_issues(
 def test_any_text_is_a_file_or_a_mistake_of_one_line(text: str) -> None:
     for header in ("", f"{ACTUALS}\n", f"{ISSUES}\n"):
         try:
-            file = parse(header + text, "grid.csv")
+            told = f"{len(parse(header + text, 'grid.csv').rows)} rows"
         except Mistake as mistake:
-            assert str(mistake).isprintable()
-        else:
-            assert file.rows
+            told = str(mistake)
+        assert told.isprintable()
 
 
 # --- how long a row lasts -----------------------------------------------------------------------
@@ -247,7 +252,7 @@ def test_any_text_is_a_file_or_a_mistake_of_one_line(text: str) -> None:
 
 def lengths(*hours: float) -> list[float]:
     """The lengths in hours of rows that begin at these hours."""
-    rows = (f"{datetime.fromtimestamp(DAY + hour * HOUR_S, UTC).isoformat()},1" for hour in hours)
+    rows = (f"{written(DAY + hour * HOUR_S)},1" for hour in hours)
     return [(row.end - row.start) / HOUR_S for row in file_of(ACTUALS, *rows).rows]
 
 
@@ -297,10 +302,10 @@ def test_the_edges_are_the_starts_and_ends_of_all_rows() -> None:
 @given(st.sets(st.integers(0, 10**11), min_size=2, max_size=20))
 def test_rows_last_as_the_contract_says(microseconds: set[int]) -> None:
     starts = [DAY + whole / 1e6 for whole in sorted(microseconds)]
-    rows = (f"{datetime.fromtimestamp(start, UTC).isoformat()},1" for start in starts)
+    rows = (f"{written(start)},1" for start in starts)
     found = file_of(ACTUALS, *rows).rows
     begins = [row.start for row in found]
-    steps = [after - before for before, after in zip(begins, begins[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(begins)]
     for index, row in enumerate(found[:-1]):
         around = steps[max(0, index - 1) : index + 1]
         usual = [step for step in around if step <= 3 * median(steps)] or [median(steps)]
@@ -430,30 +435,21 @@ def test_a_file_without_forecasts_has_no_issue() -> None:
 def test_nothing_is_planned_on_before_it_is_out(data: st.DataObject) -> None:
     """Whatever is changed about the future, the plan of now stays the same."""
     hours = st.integers(0, 30)
-    cell = st.none() | st.integers(0, 900)
-    table = data.draw(st.dictionaries(st.tuples(hours, hours), st.tuples(cell, cell), min_size=1))
+    cells = st.tuples(st.booleans(), st.none() | st.integers(0, 900))
+    table = data.draw(st.dictionaries(st.tuples(hours, hours), cells, min_size=1))
     now = at("0:00") + data.draw(hours) * HOUR_S
 
     def text(lie: int) -> str:
         lines = [ISSUES]
-        for (hour, issue), (actual, forecast) in table.items():
+        for (hour, issue), (has_actual, forecast) in table.items():
             start, issued = DAY + hour * HOUR_S, DAY + issue * HOUR_S
-            # Intensities are the same on each issue of a row.
-            actual = None if actual is None else 10 * hour
-            if actual is not None and start + HOUR_S > now:
-                actual += lie
-            if forecast is not None and issued > now:
-                forecast += lie
-            cells = (None if value is None else str(value) for value in (actual, forecast))
-            moments = [
-                datetime.fromtimestamp(moment, UTC).isoformat() for moment in (start, issued)
-            ]
-            lines.append(",".join([moments[0], *(value or "" for value in cells), moments[1]]))
+            actual = 10 * hour + lie * (start + HOUR_S > now)
+            guess = None if forecast is None else forecast + lie * (issued > now)
+            lines.append(
+                f"{written(start)},{actual if has_actual else ''},"
+                f"{'' if guess is None else guess},{written(issued)}"
+            )
         return "\n".join(lines)
 
-    # A row may last longer than an hour here, and then end after `now`: compare what lies ahead.
     honest, lying = (parse(text(lie), "grid.csv") for lie in (0, 1))
-    horizon = max(honest.ends, now + 1)
-    assert honest.forecast_at(now).between(now, horizon) == lying.forecast_at(now).between(
-        now, horizon
-    )
+    assert honest.forecast_at(now) == lying.forecast_at(now)

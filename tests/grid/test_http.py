@@ -13,11 +13,12 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from grid_server import Answer, GridServer
+
 from carbonwait import __version__
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.grid.exchange import MAX_BODY_BYTES
 from carbonwait.grid.http import HttpRefusal, get_json
-from grid_server import Answer, GridServer
 
 BUSY = Answer(b"busy", status=503, headers={"Retry-After": "0"})
 FINE = Answer.of({"fine": True})
@@ -270,7 +271,7 @@ def test_a_resolver_that_hangs_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     try:
-        with pytest.raises(ProviderUnavailable, match="grid.test did not answer within"):
+        with pytest.raises(ProviderUnavailable, match=r"grid\.test did not answer within"):
             get_json("http://grid.test/", timeout_s=0.3)
     finally:
         thread = worker()
@@ -403,7 +404,7 @@ def test_a_fourth_redirect_is_not_followed(grid_server: GridServer) -> None:
 @pytest.mark.parametrize("to", ["ftp://127.0.0.1/", "file:///etc/passwd", "data:,x", "http://[::1"])
 def test_a_redirect_to_no_web_address_is_not_followed(grid_server: GridServer, to: str) -> None:
     grid_server.answer(redirect(to))
-    with pytest.raises(ProviderUnavailable, match="no web address|garbled"):
+    with pytest.raises(ProviderUnavailable, match=r"no web address|garbled"):
         get_json(grid_server.url)
     assert len(grid_server.seen) == 1
 
@@ -421,8 +422,8 @@ def test_a_redirect_without_a_place_is_a_refusal(grid_server: GridServer) -> Non
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, with its key in the same file."""
     pytest.importorskip("cryptography")
-    import datetime
     import ipaddress
+    from datetime import UTC, datetime, timedelta
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -430,7 +431,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "grid")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     signed = (
         x509.CertificateBuilder()
@@ -438,8 +439,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(alternative, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -513,7 +514,7 @@ def test_a_name_without_an_address_is_no_answer(monkeypatch: pytest.MonkeyPatch)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(ProviderUnavailable, match="grid.test has no address; check the name"):
+    with pytest.raises(ProviderUnavailable, match=r"grid\.test has no address; check the name"):
         get_json("http://grid.test/")
 
 

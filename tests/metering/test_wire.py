@@ -71,7 +71,7 @@ def test_a_row_is_one_line(row: MeterRow) -> None:
 
 def test_the_reason_for_having_no_meter_is_passed_on_in_one_line() -> None:
     line = wire.encode_unavailable("no sensor\n  here")
-    with pytest.raises(MeterUnavailable, match="^no sensor here$"):
+    with pytest.raises(MeterUnavailable, match=r"^no sensor here$"):
         wire.decode(line)
 
 

@@ -1,0 +1,288 @@
+"""The ledger: every run from its submission on, in one SQLite file.
+
+    with Ledger.open(path) as ledger:
+        ledger.save(run)
+
+Each call is a transaction of its own; `transaction` puts several into one. Whatever SQLite or the
+system raises comes out as LedgerUnavailable, in one line with a remedy.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from carbonwait.core.attribution import MeteredSlot
+from carbonwait.core.errors import Mistake
+from carbonwait.core.records import Decision, Instant, Run, Signal
+from carbonwait.ledger import rows, totals
+from carbonwait.ledger.connection import connect, in_words
+
+BUSY_TIMEOUT_S = 10.0
+
+_RUN = ", ".join(rows.RUN_COLUMNS)
+_SAVED = (*rows.RUN_COLUMNS, *rows.DERIVED_COLUMNS)
+# The statements are put together from names that are constants of this package.
+_SAVE = (
+    f"INSERT INTO runs ({', '.join(_SAVED)}) VALUES ({', '.join('?' * len(_SAVED))})"
+    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _SAVED[1:])}"
+)
+_SLOT = ", ".join(rows.SLOT_COLUMNS)
+_DECISION = ", ".join(rows.DECISION_COLUMNS)
+_SOURCE = ", ".join(rows.SOURCE_COLUMNS)
+
+# Past runs that say how long a job takes: those that did what they were to do, else those that at
+# least ended by themselves.
+_SUCCEEDED = "exit_code = 0"
+_ENDED_BY_ITSELF = "exit_code IS NOT NULL"
+
+
+class Ledger:
+    """An open ledger; a context manager that closes it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> Self:
+        """The ledger at `path`, made if there is none and `create`. Raises LedgerUnavailable."""
+        connection = connect(
+            path, create=create, read_only=read_only, busy_timeout_s=busy_timeout_s
+        )
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Close the file; whatever was not committed is undone."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written within lands together or not at all; may be nested."""
+        with in_words(self.path):
+            if self._connection.in_transaction:
+                yield
+                return
+            # Taken at once: a reader that wants to write later may have to give way.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def _write(self, statement: str, *parameters: Any) -> int:
+        with self.transaction():
+            values = [rows.storable(value) for value in parameters]
+            return int(self._connection.execute(statement, values).lastrowid or 0)
+
+    def _read(
+        self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[Any]:
+        with in_words(self.path):
+            return self._connection.execute(statement, parameters).fetchall()
+
+    # --- writing ---
+
+    def save(self, run: Run) -> None:
+        """Insert a run, or bring its row up to date."""
+        self._write(_SAVE, *rows.values_of(run), *rows.derived_of(run))
+
+    def add_decision(self, run_id: str, decision: Decision, series_id: int | None = None) -> None:
+        """Add to a run's log; `series_id` is the forecast that was decided on."""
+        with self.transaction():
+            self._write(
+                f"INSERT INTO decisions (run_id, series_id, {_DECISION})"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                run_id,
+                series_id,
+                *rows.values_of_decision(decision),
+            )
+            if series_id is not None:
+                self._write("UPDATE runs SET planned_series = ? WHERE id = ?", series_id, run_id)
+
+    def save_series(self, stored: rows.StoredSeries) -> int:
+        """Keep a series and return its number; one that is there already is not kept twice."""
+        digest, points = rows.packed(stored)
+        found = self._read("SELECT id FROM series WHERE digest = ?", (digest,))
+        if found:
+            return int(found[0][0])
+        marks = ", ".join("?" * (len(rows.SOURCE_COLUMNS) + 2))
+        return self._write(
+            f"INSERT INTO series (digest, points, {_SOURCE}) VALUES ({marks})",
+            digest,
+            points,
+            *stored[1:],
+        )
+
+    def account_with(self, run_id: str, series_id: int) -> None:
+        """Note which series a run was accounted with."""
+        self._write("UPDATE runs SET accounted_series = ? WHERE id = ?", series_id, run_id)
+
+    def replace_energy(self, run_id: str, slots: Sequence[MeteredSlot]) -> None:
+        """Put these slots of energy in place of a run's earlier ones."""
+        marks = ", ".join("?" * (len(rows.SLOT_COLUMNS) + 1))
+        statement = f"INSERT INTO energy (run_id, {_SLOT}) VALUES ({marks})"
+        with self.transaction():
+            self._connection.execute("DELETE FROM energy WHERE run_id = ?", (run_id,))
+            values = ((run_id, *rows.values_of_slot(slot)) for slot in slots)
+            self._connection.executemany(statement, values)
+
+    def mark_lost(self, run_id: str) -> None:
+        """The process that looked after a run is gone; what was metered until then stays."""
+        with self.transaction():
+            self._write(
+                "UPDATE runs SET state = 'lost',"
+                " machine_cpu_j = (SELECT SUM(cpu_j) FROM energy WHERE run_id = runs.id),"
+                " machine_gpu_j = (SELECT SUM(gpu_j) FROM energy WHERE run_id = runs.id),"
+                " machine_ram_j = (SELECT SUM(ram_j) FROM energy WHERE run_id = runs.id)"
+                " WHERE id = ? AND state IN ('waiting', 'running', 'paused')",
+                run_id,
+            )
+
+    # --- reading ---
+
+    def run(self, run_id: str) -> Run:
+        """The run whose ID this is, or begins with this if no other does. Raises Mistake."""
+        # Text comparison, not LIKE: an ID as typed may hold wildcards.
+        found = self._read(
+            f"SELECT {_RUN} FROM runs WHERE id >= ? AND substr(id, 1, ?) = ? ORDER BY id LIMIT 2",
+            (rows.storable(run_id), len(run_id), rows.storable(run_id)),
+        )
+        runs = [rows.run_from(rows.loaded(row)) for row in found] if run_id else []
+        if not runs:
+            raise Mistake(f"no run {run_id!r}; carbonwait runs lists them")
+        if len(runs) > 1 and runs[0].id != run_id:
+            raise Mistake(f"{run_id!r} is the beginning of several IDs; write more of it")
+        return runs[0]
+
+    def runs(
+        self,
+        *,
+        states: Collection[str] | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """Runs, newest first; only those in one of the states and of a name, where given."""
+        conditions, values = ["1"], []
+        if states is not None:
+            conditions.append(f"state IN ({', '.join('?' * len(states))})")
+            values += list(states)
+        if name is not None:
+            conditions.append("name = ?")
+            values.append(rows.storable(name))
+        statement = (
+            f"SELECT {_RUN} FROM runs WHERE {' AND '.join(conditions)}"
+            " ORDER BY id DESC LIMIT ?"
+        )
+        found = self._read(statement, (*values, -1 if limit is None else limit))
+        return [rows.run_from(rows.loaded(row)) for row in found]
+
+    def decisions(self, run_id: str) -> list[Decision]:
+        """A run's log, in order."""
+        return self.decisions_of([run_id]).get(run_id, [])
+
+    def decisions_of(self, run_ids: Collection[str]) -> dict[str, list[Decision]]:
+        """The logs of several runs at once."""
+        found: dict[str, list[Decision]] = {}
+        wanted = set(run_ids)
+        only = " WHERE run_id = ?" if len(wanted) == 1 else ""
+        statement = f"SELECT run_id, {_DECISION} FROM decisions{only} ORDER BY position"
+        for row in self._read(statement, tuple(wanted) if only else ()):
+            run_id, *values = rows.loaded(row)
+            if run_id in wanted:
+                found.setdefault(run_id, []).append(Decision(*values))
+        return found
+
+    def energy(self, run_id: str) -> list[MeteredSlot]:
+        """A run's slots of energy, in order."""
+        statement = f"SELECT {_SLOT} FROM energy WHERE run_id = ? ORDER BY slot_start"
+        return [rows.slot_from(row) for row in self._read(statement, (run_id,))]
+
+    def series_of(self, run_id: str) -> tuple[rows.StoredSeries | None, rows.StoredSeries | None]:
+        """What a run was planned on and what it was accounted with."""
+        planned, accounted = self._read(
+            "SELECT planned_series, accounted_series FROM runs WHERE id = ?", (run_id,)
+        )[0]
+        return self._series(planned), self._series(accounted)
+
+    def _series(self, series_id: int | None) -> rows.StoredSeries | None:
+        statement = f"SELECT points, {_SOURCE} FROM series WHERE id = ?"
+        found = self._read(statement, (series_id,))
+        return rows.unpacked(found[0]) if found else None
+
+    def past_runs(self, name: str, limit: int = 20) -> list[Run]:
+        """Earlier runs of a job that tell how long it takes, newest first."""
+        for ended_well in (_SUCCEEDED, _ENDED_BY_ITSELF):
+            found = self._read(
+                f"SELECT {_RUN} FROM runs WHERE name = ? AND state = 'finished'"
+                f" AND started IS NOT NULL AND {ended_well} ORDER BY started DESC LIMIT ?",
+                (rows.storable(name), limit),
+            )
+            if found:
+                return [rows.run_from(rows.loaded(row)) for row in found]
+        return []
+
+    def idle_floor_w(self, host: str, logical_cpus: int, since: Instant) -> float | None:
+        """The lowest mean measured CPU power of any slot of this host that was all but idle.
+
+        All but idle: less than 5 % of the time of its logical CPUs was busy.
+        """
+        found = self._read(
+            "SELECT MIN(cpu_j / (slot_end - slot_start)) FROM energy JOIN runs ON runs.id = run_id"
+            " WHERE owner_host = ? AND ended >= ? AND method_cpu = 'rapl' AND cpu_j IS NOT NULL"
+            " AND busy_s < 0.05 * ? * (slot_end - slot_start)",
+            (rows.storable(host), since, logical_cpus),
+        )
+        floor: float | None = found[0][0]
+        return floor
+
+    def overlapping(self, host: str, start: Instant, end: Instant, exclude_id: str) -> list[Run]:
+        """Other runs whose command ran on this host within `[start, end)`."""
+        found = self._read(
+            f"SELECT {_RUN} FROM runs WHERE owner_host = ? AND started < ? AND id != ?"
+            " AND (ended > ? OR (ended IS NULL AND state IN ('running', 'paused')))",
+            (rows.storable(host), end, exclude_id, start),
+        )
+        return [rows.run_from(rows.loaded(row)) for row in found]
+
+    def totals(
+        self,
+        by: totals.By | None = None,
+        *,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        signal_kind: Signal = "average",
+        utc_offset_s: int = 0,
+    ) -> list[totals.Totals]:
+        """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
+        with in_words(self.path):
+            return totals.totals_of(
+                self._connection,
+                by,
+                since=since,
+                until=until,
+                signal_kind=signal_kind,
+                utc_offset_s=utc_offset_s,
+            )
