@@ -10,12 +10,13 @@ from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from hypothesis import settings
+from hypothesis import strategies as st
+
 from carbonwait.core.durations import Durations, durations_from, known_duration, prior
 from carbonwait.core.records import Energy, EnergySlot, MeterRow
 from carbonwait.core.series import Kind, Series, Slot
 from carbonwait.core.windows import Window
-from hypothesis import settings
-from hypothesis import strategies as st
 
 # A busy machine must not fail a property that holds.
 settings.register_profile("house", deadline=None, max_examples=50)

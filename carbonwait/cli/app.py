@@ -74,6 +74,9 @@ def _status(arguments: Sequence[str]) -> int:
     except CarbonwaitError as error:
         say(str(error))
         return 125
+    except Exception as error:  # noqa: BLE001 (a traceback helps nobody at a prompt)
+        say(f"a fault of its own: {error!r}; please report it")
+        return 125
     return returned if isinstance(returned, int) else 0
 
 

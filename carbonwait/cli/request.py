@@ -1,6 +1,7 @@
 """From options as typed to a request: which of them go together is settled here."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from carbonwait.core.errors import Mistake
@@ -24,7 +25,7 @@ def request_from(options: Mapping[str, Any]) -> Request:
         min_saving_pct=options["min_saving"],
         zone=options["zone"],
         provider=options["provider"],
-        forecast=options["forecast"],
+        forecast=Path(options["forecast"]) if options["forecast"] is not None else None,
         name=options["name"],
         meter=not options["no_meter"],
         sample=options["sample"],

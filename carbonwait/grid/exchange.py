@@ -22,7 +22,7 @@ MAX_REDIRECTS = 3
 MAX_RETRIES = 2
 
 _MAX_REFUSAL_BYTES = 64 * 1024
-_FIRST_RETRY_S = 0.5
+_FIRST_RETRY_S = 0.25
 _LONGEST_REST_S = 86400.0
 _SHOWN_CHARACTERS = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -31,11 +31,12 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class HttpRefusal(ProviderUnavailable):
     """A service answered with a status other than success.
 
-    `body` is the beginning of what it said, `retry_after_s` how long it asked to be left alone.
+    `body` is the beginning of what it said, `retry_after_s` how long it asked to be left alone,
+    0 if it did not.
     """
 
     def __init__(
-        self, reason: str, *, status: int, body: bytes = b"", retry_after_s: float | None = None
+        self, reason: str, *, status: int, body: bytes = b"", retry_after_s: float = 0.0
     ) -> None:
         super().__init__(reason)
         self.status = status
@@ -116,9 +117,7 @@ class Exchange:
                 try:
                     return self._follow(client)
                 except HttpRefusal as refusal:
-                    wait_s = refusal.retry_after_s
-                    if wait_s is None:
-                        wait_s = _FIRST_RETRY_S * 2**retries
+                    wait_s = refusal.retry_after_s or _FIRST_RETRY_S * 2**retries
                     passing = refusal.status == 429 or refusal.status >= 500
                     if not passing or retries == MAX_RETRIES or wait_s >= self.left_s():
                         raise
@@ -191,7 +190,7 @@ class Exchange:
             f"{self.host} answered with status {response.status_code}",
             status=response.status_code,
             body=body,
-            retry_after_s=_retry_after_s(response.headers.get("retry-after")),
+            retry_after_s=_retry_after_s(response.headers.get("retry-after", "")),
         )
 
     def _body(self, response: "httpx.Response", limit: int, *, cut: bool = False) -> bytes:
@@ -255,10 +254,8 @@ def _origin(url: "httpx.URL") -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _retry_after_s(value: str | None) -> float | None:
+def _retry_after_s(value: str) -> float:
     """Seconds to wait by a Retry-After header, which holds seconds or a date."""
-    if value is None:
-        return None
     if value.strip().isdecimal():
         return min(float(value), _LONGEST_REST_S)
     from email.utils import parsedate_to_datetime
@@ -266,7 +263,7 @@ def _retry_after_s(value: str | None) -> float | None:
     try:
         wait_s = parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, OverflowError, IndexError, TypeError):
-        return None
+        return 0.0
     return min(max(0.0, wait_s), _LONGEST_REST_S)
 
 

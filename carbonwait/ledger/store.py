@@ -193,8 +193,7 @@ class Ledger:
             conditions.append("name = ?")
             values.append(rows.storable(name))
         statement = (
-            f"SELECT {_RUN} FROM runs WHERE {' AND '.join(conditions)}"
-            " ORDER BY id DESC LIMIT ?"
+            f"SELECT {_RUN} FROM runs WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
         )
         found = self._read(statement, (*values, -1 if limit is None else limit))
         return [rows.run_from(rows.loaded(row)) for row in found]

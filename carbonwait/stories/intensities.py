@@ -330,10 +330,12 @@ _RUNG_WORDS: dict[Rung, str] = {
     "history": "what has been observed in {zone}",
     "typical": "typical days of {zone}",
     "static": "the static window of the config file",
-    "now": "nothing: starting at once",
+    "now": "nothing but the present moment",
 }
 
 
 def _explained(reasons: list[str], found: Outlook) -> tuple[str, ...]:
-    instead = _RUNG_WORDS[found.rung].format(zone=found.zone)
-    return tuple(f"{reason}; planning with {instead}" for reason in reasons)
+    instead = "starting at once"
+    if found.rung != "now":
+        instead = f"planning with {_RUNG_WORDS[found.rung].format(zone=found.zone)}"
+    return tuple(f"{reason}; {instead}" for reason in reasons)

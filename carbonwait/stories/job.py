@@ -162,21 +162,24 @@ class _Job:
 
     def wait(self, thought: Forethought) -> Waited:
         """Wait for the start, the meter getting ready a few seconds before it."""
-        return wait(
-            self.preparation,
-            thought,
-            self.queue,
-            self.clock,
-            self.voice,
-            on_plan=self.keep_plan,
-            lead_s=_METER_LEAD_S,
-            on_lead=self.start_meter,
-        )
+        try:
+            return wait(
+                self.preparation,
+                thought,
+                self.queue,
+                self.clock,
+                self.voice,
+                on_plan=self.keep_plan,
+                lead_s=_METER_LEAD_S,
+                on_lead=self.start_meter,
+            )
+        except Exception as error:  # noqa: BLE001 (a fault of ours never stops the job)
+            self.voice.fault(f"the wait failed ({error!r}); starting at once")
+            return Waited(thought)
 
     def abort(self, signum: int) -> Outcome:
         """End without having run the command, by the signal that said so."""
-        if self.meter is not None:
-            self.meter.abandon()
+        self.drop_meter()
         self.record.state = "aborted"
         self.record.ended = self.clock.wall()
         self.record.term_signal = Signals(signum).name.removeprefix("SIG")
@@ -223,12 +226,27 @@ class _Job:
                 stop_like_the_child()
             info = self.queue.next(tick_s)
             if info is None:
-                self.collect()
-                if self.clock.elapsed() - kept_at >= _KEEP_EVERY_S:
-                    kept_at = self.clock.elapsed()
-                    self.keep_energy()
+                kept_at = self.look_after_meter(kept_at)
             elif info.si_signo != SIGCHLD and sent_by_a_process(info):
                 child.send(info.si_signo)
+
+    def look_after_meter(self, kept_at: float) -> float:
+        """Take in rows and store them once a minute; return when they were last stored."""
+        try:
+            self.collect()
+            if self.clock.elapsed() - kept_at >= _KEEP_EVERY_S:
+                kept_at = self.clock.elapsed()
+                self.keep_energy()
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
+            self.voice.fault(f"metering failed ({error!r}); the run goes on without it")
+            self.drop_meter()
+        return kept_at
+
+    def drop_meter(self) -> None:
+        """Do without the meter from now on."""
+        if self.meter is not None:
+            self.meter.abandon()
+            self.meter = None
 
     def collect(self) -> None:
         """Take in what the meter has said; tell once if it has died."""

@@ -2,7 +2,8 @@
 
 What cannot be written is kept and tried again with the next write and at the end. If the ledger is
 still out of reach then, the complete record is spooled to a file, and if no file can be had
-either, one line says what would have stood there. A fault is told once; none of it ever raises.
+either, one line says what would have stood there. There is one line at most, at the end, when it
+can say what became of the record; none of it ever raises.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +38,7 @@ class Recorder:
         self._ledger: Ledger | None = None
         self._record: SpoolRecord | None = None
         self._unwritten: dict[str, Write] = {}
-        self._fault_told = False
+        self._fault = ""
 
     def save(self, run: Run) -> None:
         """Bring the run's row up to date."""
@@ -99,8 +100,9 @@ class Recorder:
         """Write what is left, to a spool file if need be, and close the ledger."""
         self._flush()
         if self._unwritten and self._record is not None:
-            if spool.spool(self._record, spool_folders(self._environ)) is None:
-                self._voice.fault(_last_words(self._record.run))
+            path = spool.spool(self._record, spool_folders(self._environ))
+            where = _last_words(self._record.run) if path is None else f"the run is kept in {path}"
+            self._voice.fault(f"{self._fault}; {where}")
         elif self._ledger is not None:
             with suppress(LedgerUnavailable):
                 spool.collect(self._ledger, spool_folders(self._environ))
@@ -130,9 +132,7 @@ class Recorder:
                 for write in self._unwritten.values():
                     write(self._ledger)
         except LedgerUnavailable as unavailable:
-            if not self._fault_told:
-                self._fault_told = True
-                self._voice.fault(f"{unavailable}; the record is kept and tried again")
+            self._fault = str(unavailable)
         else:
             self._unwritten.clear()
 
@@ -155,4 +155,4 @@ def _last_words(run: Run) -> str:
     """What would have stood in the ledger, in one line."""
     status = f"SIG{run.term_signal}" if run.term_signal else f"status {run.exit_code}"
     joules = "unknown" if run.energy.total_j is None else f"{run.energy.total_j:.1f}"
-    return f"no place to record run {run.id}: {run.state}, {status}, {joules} J"
+    return f"not recorded: run {run.id}: {run.state}, {status}, {joules} J"

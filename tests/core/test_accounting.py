@@ -5,12 +5,21 @@ from dataclasses import astuple, replace
 from itertools import pairwise
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import (
+    MIDNIGHT,
+    ROUNDING_S,
+    plain_covered_s,
+    plain_integral,
+    profiles,
+    series,
+    span_of,
+)
+
 from carbonwait.core.accounting import Account, Starts, account, replay
 from carbonwait.core.records import Emissions, Energy, EnergySlot
 from carbonwait.core.series import Kind, Series, Slot
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from strategies import MIDNIGHT, ROUNDING_S, plain_covered_s, plain_integral, profiles, series, span_of
 
 HOUR_S = 3600.0
 KWH_J = 3.6e6
@@ -224,7 +233,9 @@ def test_a_saving_without_the_emissions_of_the_wait_is_unknown() -> None:
 
 
 @given(runs())
-def test_no_figure_is_ever_nought_for_lack_of_intensities(run: tuple[Slots, Series, Starts]) -> None:
+def test_no_figure_is_ever_nought_for_lack_of_intensities(
+    run: tuple[Slots, Series, Starts],
+) -> None:
     slots, _, starts = run
     found = account(slots, Series(), starts).emissions
     known = [name for name in FIGURE_NAMES if getattr(found, name) is not None]
@@ -423,7 +434,9 @@ def test_without_intensities_yet_the_account_is_open() -> None:
 @pytest.mark.parametrize("late_s", [0, 1, 3600, 1e6])
 def test_a_deadline_that_was_past_at_submission_does_not_stop_the_account(late_s: float) -> None:
     slots = [EnergySlot(MIDNIGHT + 60, MIDNIGHT + 120, Energy(KWH_J))]
-    at_once = Starts(MIDNIGHT + 60, MIDNIGHT + 60, MIDNIGHT + 120, MIDNIGHT + 60 - late_s, None, None)
+    at_once = Starts(
+        MIDNIGHT + 60, MIDNIGHT + 60, MIDNIGHT + 120, MIDNIGHT + 60 - late_s, None, None
+    )
     assert account(slots, SIX_HOURS, at_once).emissions.actual_g == pytest.approx(500)
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace
-from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import MIDNIGHT, meter_rows
+
 from carbonwait.core.attribution import (
     MeteredSlot,
     attribute,
@@ -18,15 +21,12 @@ from carbonwait.core.records import (
     Energy,
     EnergySlot,
     Instant,
-    Method,
     MeterInfo,
     MeterRow,
+    Method,
     Methods,
     Usage,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from strategies import MIDNIGHT, meter_rows
 
 GIB = 1024**3
 MEASURED = MeterInfo(Methods("rapl", "nvml", "ram_model"), None, 4, 16 * GIB)
@@ -381,9 +381,7 @@ def test_the_gpus_are_all_the_jobs_unless_they_are_shared() -> None:
 
 
 def test_shared_gpus_are_divided_slot_by_slot() -> None:
-    part = attribute(
-        TWO, MEASURED, USAGE, busy_s=60.0, idle_floor_w=None, gpu_shares=[0.5, 0.25]
-    )
+    part = attribute(TWO, MEASURED, USAGE, busy_s=60.0, idle_floor_w=None, gpu_shares=[0.5, 0.25])
     assert [slot.job.gpu_j for slot in part.slots] == [250, 125]
 
 

@@ -3,9 +3,10 @@
 from math import inf
 
 import pytest
-from carbonwait.core.durations import Durations, durations_from, known_duration, prior
 from hypothesis import given
 from hypothesis import strategies as st
+
+from carbonwait.core.durations import Durations, durations_from, known_duration, prior
 
 HOUR_S = 3600.0
 past_spans_s = st.lists(st.floats(0.1, 100_000), min_size=1, max_size=60)

@@ -1,9 +1,10 @@
 """The default name of a job."""
 
 import pytest
-from carbonwait.core.jobname import job_name
 from hypothesis import given
 from hypothesis import strategies as st
+
+from carbonwait.core.jobname import job_name
 
 
 @pytest.mark.parametrize(

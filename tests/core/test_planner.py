@@ -7,11 +7,6 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from carbonwait.core.durations import durations_from, known_duration, prior
-from carbonwait.core.planner import Plan, Task, expected_mean, plan
-from carbonwait.core.records import Strategy
-from carbonwait.core.series import Series, Slot
-from carbonwait.core.windows import Window, next_opening, parse_window
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from strategies import (
@@ -24,6 +19,12 @@ from strategies import (
     span_of,
     windows,
 )
+
+from carbonwait.core.durations import durations_from, known_duration, prior
+from carbonwait.core.planner import Plan, Task, expected_mean, plan
+from carbonwait.core.records import Strategy
+from carbonwait.core.series import Series, Slot
+from carbonwait.core.windows import Window, next_opening, parse_window
 
 HOUR_S = 3600.0
 # What rounding of instants, a quarter of a microsecond each, may make of a mean over a minute.
@@ -497,7 +498,9 @@ def test_a_static_window_after_the_latest_start_is_passed_over() -> None:
 
 def test_a_static_window_that_opens_at_the_latest_start_is_in_time() -> None:
     task = replace(job(within_s=3 * HOUR_S), strategy="static")
-    assert hours(plan(replace(task, windows=[parse_window("03:00-04:00")]), steps(1), MIDNIGHT)) == 3
+    assert (
+        hours(plan(replace(task, windows=[parse_window("03:00-04:00")]), steps(1), MIDNIGHT)) == 3
+    )
 
 
 def test_without_a_window_one_to_five_is_assumed_and_said_so() -> None:

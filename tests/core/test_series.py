@@ -3,7 +3,6 @@
 from math import nan
 
 import pytest
-from carbonwait.core.series import Series, Slot
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import (
@@ -15,6 +14,8 @@ from strategies import (
     series,
     span_of,
 )
+
+from carbonwait.core.series import Series, Slot
 
 STEPS = Series([Slot(0, 10, 100.0), Slot(10, 20, 200.0), Slot(30, 40, 400.0)])
 

@@ -1,11 +1,12 @@
 """Weighted sums of running integrals, against the same sums done directly."""
 
 import pytest
-from carbonwait.core import sweep
-from carbonwait.core.series import Series, Slot
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import plain_integral, series, span_of
+
+from carbonwait.core import sweep
+from carbonwait.core.series import Series, Slot
 
 STEPS = Series([Slot(0, 10, 100.0), Slot(10, 20, 200.0), Slot(30, 40, 400.0)])
 

@@ -5,6 +5,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from strategies import changing_nights
+
 from carbonwait.core.errors import Mistake
 from carbonwait.core.units import (
     format_grams,
@@ -15,9 +19,6 @@ from carbonwait.core.units import (
     parse_span,
     parse_when,
 )
-from hypothesis import example, given
-from hypothesis import strategies as st
-from strategies import changing_nights
 
 LONDON = ZoneInfo("Europe/London")
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -5,11 +5,12 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
-from carbonwait.core.errors import Mistake
-from carbonwait.core.windows import Window, next_opening, parse_window
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import ZONES, changing_nights, clock_changes, windows
+
+from carbonwait.core.errors import Mistake
+from carbonwait.core.windows import Window, next_opening, parse_window
 
 EVERY_DAY = frozenset(range(7))
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

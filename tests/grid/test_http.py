@@ -221,16 +221,17 @@ def test_a_date_that_is_past_is_no_rest(grid_server: GridServer) -> None:
 
 @pytest.mark.parametrize("value", ["soon", "-5", "1e3", "", "9" * 5000])
 def test_an_odd_rest_does_no_harm(grid_server: GridServer, value: str) -> None:
-    grid_server.answer(Answer(status=429, headers={"Retry-After": value}))
-    with pytest.raises(HttpRefusal):
-        get_json(grid_server.url, timeout_s=0.4)
+    grid_server.answer(Answer(status=404, headers={"Retry-After": value}))
+    with pytest.raises(HttpRefusal) as caught:
+        get_json(grid_server.url)
+    assert 0 <= caught.value.retry_after_s <= 86400
 
 
 def test_a_busy_service_is_left_alone_for_a_moment(grid_server: GridServer) -> None:
     grid_server.answer(Answer(status=503), FINE)
     began = time.monotonic()
     get_json(grid_server.url)
-    assert time.monotonic() - began >= 0.5
+    assert time.monotonic() - began >= 0.25
 
 
 # --- time ---------------------------------------------------------------------------------------

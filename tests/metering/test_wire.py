@@ -14,7 +14,14 @@ from carbonwait.metering import wire
 # A busy machine must not fail a property that holds.
 quick = settings(deadline=None, max_examples=80)
 
-ROW = {"t0": 10.0, "t1": 15.0, "cpu_j": 8.0, "gpu_j": None, "ram_j": 100.0, "busy_s": 0.5}
+ROW: dict[str, object] = {
+    "t0": 10.0,
+    "t1": 15.0,
+    "cpu_j": 8.0,
+    "gpu_j": None,
+    "ram_j": 100.0,
+    "busy_s": 0.5,
+}
 READY = {
     "cpu": "tdp_model",
     "gpu": "none",
