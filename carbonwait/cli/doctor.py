@@ -2,8 +2,12 @@
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from carbonwait.cli import options
+
+if TYPE_CHECKING:
+    from carbonwait.stories.doctor import Diagnosis
 
 
 def doctor(
@@ -14,7 +18,6 @@ def doctor(
     """Check zone, providers, keys, meters, ledger; 0 if a run would be planned live, else 1."""
     from carbonwait.cli.documents import doctor_document
     from carbonwait.cli.output import print_json
-    from carbonwait.cli.texts import doctor_lines
     from carbonwait.stories.doctor import examine
     from carbonwait.stories.planning import Request
 
@@ -22,6 +25,20 @@ def doctor(
     if json:
         print_json(doctor_document(diagnosis))
     else:
-        for line in doctor_lines(diagnosis):
+        for line in _lines(diagnosis):
             print(line)
     return 0 if diagnosis.live else 1
+
+
+def _lines(diagnosis: "Diagnosis") -> list[str]:
+    """One line a check, a second one with the remedy, and the upshot."""
+    lines = []
+    for check in diagnosis.checks:
+        lines.append(f"{'ok  ' if check.ok else 'note'}  {check.name}: {check.detail}")
+        if check.remedy:
+            lines.append(f"      -> {check.remedy}")
+    if diagnosis.live:
+        lines.append("A run would be planned on a live forecast.")
+    else:
+        lines.append(f"A run would not be planned on a live forecast but on: {diagnosis.rung}.")
+    return lines

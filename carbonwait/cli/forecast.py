@@ -3,11 +3,14 @@
 import os
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from carbonwait.cli import options
+
+if TYPE_CHECKING:
+    from carbonwait.stories.forecast import ForecastView
 
 
 def forecast(
@@ -24,7 +27,6 @@ def forecast(
     """Show the forecast, up to two days or the deadline; with a duration the window chosen."""
     from carbonwait.cli.documents import forecast_document
     from carbonwait.cli.output import print_json, say
-    from carbonwait.cli.texts import csv_lines, forecast_lines
     from carbonwait.core.errors import Mistake
     from carbonwait.settings import read_settings
     from carbonwait.stories.forecast import DEFAULT_SPAN, look_ahead
@@ -45,5 +47,49 @@ def forecast(
     if json:
         print_json(forecast_document(view))
         return
-    for line in csv_lines(view) if csv else forecast_lines(view, sys.stdout):
+    for line in _csv(view) if csv else _chart(view, sys.stdout):
         print(line)
+
+
+def _chart(view: "ForecastView", stdout: TextIO) -> list[str]:
+    """A chart with what it stands on below."""
+    from shutil import get_terminal_size
+
+    from carbonwait.cli.chart import chart_lines
+    from carbonwait.cli.texts import intensity, source_line, zone_line
+    from carbonwait.core.units import format_local
+
+    outlook, points = view.outlook, view.points
+    lines = []
+    if points:
+        encoding = (stdout.encoding or "ascii").lower().replace("-", "")
+        lines += chart_lines(
+            points,
+            points.edges[0],
+            points.edges[-1],
+            width=get_terminal_size().columns,
+            zone=view.local,
+            now=view.now,
+            window=None if view.plan is None else (view.plan.start, view.plan.end),
+            plain=not encoding.startswith("utf"),
+        )
+    else:
+        lines.append("there is no forecast")
+    lines.append("")
+    lines.append(f"zone:   {zone_line(outlook)}")
+    lines.append(f"source: {source_line(outlook, view.now)}, {outlook.scope}, gCO2eq/kWh")
+    if view.plan is not None:
+        start = format_local(view.plan.start, view.local, view.now)
+        end = format_local(view.plan.end, view.local, view.now)
+        mean = intensity(view.plan.intensities.chosen)
+        lines.append(f"window: {start} to {end} (=), {mean}; {view.plan.reason}")
+    lines += [f"note:   {note}" for note in outlook.notes]
+    return lines
+
+
+def _csv(view: "ForecastView") -> list[str]:
+    """Rows in the format that `--forecast` reads."""
+    from carbonwait.core.units import format_instant
+
+    rows = [f"{format_instant(slot.start)},{slot.g_per_kwh:g}" for slot in view.points]
+    return ["datetime_utc,intensity_gco2_per_kwh", *rows]

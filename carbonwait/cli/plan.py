@@ -42,7 +42,7 @@ def plan(
     prepared = prepare(request, settings, os.environ, now=submitted)
     thought = prepared.think(submitted)
     if not quiet:
-        for warning in thought.outlook.warnings:
+        for warning in (*settings.warnings, *thought.outlook.warnings):
             say(warning)
     if json:
         print_json(plan_document(thought))

@@ -1,19 +1,14 @@
 """Plans and runs in words, for people."""
 
-from typing import TextIO
-
 from carbonwait.core.planner import Plan
 from carbonwait.core.records import Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
     format_grams,
-    format_instant,
     format_kwh,
     format_local,
     format_span,
 )
-from carbonwait.stories.doctor import Diagnosis
-from carbonwait.stories.forecast import ForecastView
 from carbonwait.stories.intensities import Outlook
 from carbonwait.stories.planning import Forethought
 
@@ -81,6 +76,8 @@ def saving_line(saving_pct: float | None) -> str:
 
 def ended_line(run: Run) -> str:
     """The one line that a terminal gets at the end of a run."""
+    if run.started is None:
+        return f"run {run.id}: cancelled while waiting, the command has not run"
     status = f"killed by SIG{run.term_signal}" if run.term_signal else f"exit {run.exit_code}"
     length_s = (run.ended or 0) - (run.started or 0)
     total_j = run.energy.total_j
@@ -93,7 +90,7 @@ def ended_line(run: Run) -> str:
         saved = f", estimated saving {format_grams(run.emissions.saving_g)}"
         if run.emissions.if_now_g:
             saved += f" ({100 * run.emissions.saving_g / run.emissions.if_now_g:.0f} %)"
-    return f"run {run.id}: {status} after {format_span(length_s)}; {energy}, {emitted}CO2eq{saved}"
+    return f"run {run.id}: {status} after {format_span(length_s)}; {energy}, {emitted} CO2eq{saved}"
 
 
 def _at(instant: Instant, thought: Forethought) -> str:
@@ -107,57 +104,3 @@ def _intensities(plan: Plan) -> str:
         f"{intensity(means.chosen)} then, {intensity(means.now)} now, "
         f"{intensity(means.static)} {static}"
     )
-
-
-def forecast_lines(view: ForecastView, stdout: TextIO) -> list[str]:
-    """A chart with what it stands on below."""
-    from shutil import get_terminal_size
-
-    from carbonwait.cli.chart import chart_lines
-
-    outlook, points = view.outlook, view.points
-    lines = []
-    if points:
-        encoding = (stdout.encoding or "ascii").lower().replace("-", "")
-        lines += chart_lines(
-            points,
-            points.edges[0],
-            points.edges[-1],
-            width=get_terminal_size().columns,
-            zone=view.local,
-            now=view.now,
-            window=None if view.plan is None else (view.plan.start, view.plan.end),
-            plain=not encoding.startswith("utf"),
-        )
-    else:
-        lines.append("there is no forecast")
-    lines.append("")
-    lines.append(f"zone:   {zone_line(outlook)}")
-    lines.append(f"source: {source_line(outlook, view.now)}, {outlook.scope}, gCO2eq/kWh")
-    if view.plan is not None:
-        start = format_local(view.plan.start, view.local, view.now)
-        end = format_local(view.plan.end, view.local, view.now)
-        mean = intensity(view.plan.intensities.chosen)
-        lines.append(f"window: {start} to {end} (=), {mean}; {view.plan.reason}")
-    lines += [f"note:   {note}" for note in outlook.notes]
-    return lines
-
-
-def csv_lines(view: ForecastView) -> list[str]:
-    """Rows in the format that `--forecast` reads."""
-    rows = [f"{format_instant(slot.start)},{slot.g_per_kwh:g}" for slot in view.points]
-    return ["datetime_utc,intensity_gco2_per_kwh", *rows]
-
-
-def doctor_lines(diagnosis: Diagnosis) -> list[str]:
-    """One line a check, a second one with the remedy, and the upshot."""
-    lines = []
-    for check in diagnosis.checks:
-        lines.append(f"{'ok  ' if check.ok else 'note'}  {check.name}: {check.detail}")
-        if check.remedy:
-            lines.append(f"      -> {check.remedy}")
-    if diagnosis.live:
-        lines.append("A run would be planned on a live forecast.")
-    else:
-        lines.append(f"A run would not be planned on a live forecast but on: {diagnosis.rung}.")
-    return lines

@@ -26,10 +26,18 @@ _GOING_S = 0.1
 _KILLED_S = 1.0
 _REAP_STEP_S = 0.002
 
-_BOOT = (
-    "import sys; sys.path += sys.argv[2:];"
-    "from carbonwait.metering.sidecar import main; main(float(sys.argv[1]))"
-)
+# This very package first, whichever other version is installed; then the installed packages, and
+# behind them the folder in which this process would find CodeCarbon.
+_BOOT = """
+import sys
+sys.path.append(sys.argv[2])
+from carbonwait.metering.sidecar import main
+sys.path.pop()
+import site
+site.main()
+sys.path += sys.argv[3:]
+main(float(sys.argv[1]))
+"""
 
 # All that the meter is given of the environment: where to find programs and libraries, and which
 # GPUs the job sees. Anything else could change its figures (CODECARBON_*), its code (PYTHON*) or
@@ -220,11 +228,11 @@ class Meter:
 
 def command(period_s: float) -> list[str]:
     """The command line of the meter: isolated from the current folder and from PYTHONPATH."""
-    folders = [str(Path(__file__).parents[2])]
+    own = str(Path(__file__).parents[2])
     # An isolated interpreter does not see the user's own site-packages, where CodeCarbon may be.
     # The last folder counts: what PYTHONPATH names comes before what is installed.
     holders = [folder for folder in sys.path if Path(folder, "codecarbon/__init__.py").is_file()]
-    return [sys.executable, "-I", "-c", _BOOT, repr(period_s), *folders, *holders[-1:]]
+    return [sys.executable, "-I", "-S", "-c", _BOOT, repr(period_s), own, *holders[-1:]]
 
 
 def environment(environ: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

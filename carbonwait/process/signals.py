@@ -52,9 +52,9 @@ class SignalQueue:
             return None
         return info
 
-    def pending(self, of: frozenset[signal.Signals]) -> bool:
-        """True if one of these is waiting to be taken."""
-        return bool(signal.sigpending() & of & self._taken)
+    def pending(self) -> bool:
+        """True if a signal is waiting to be taken, other than the alarm of a time-out."""
+        return bool(signal.sigpending() & self._taken - {signal.SIGALRM})
 
 
 def sent_by_a_process(info: signal.struct_siginfo) -> bool:

@@ -11,7 +11,8 @@ from carbonwait.core.attribution import (
     slots_between,
     uncovered_s,
 )
-from carbonwait.core.records import MeterInfo, MeterRow, Run, Usage
+from carbonwait.core.gpus import GpuUser, devices_of, shares
+from carbonwait.core.records import Instant, MeterInfo, MeterRow, Run, Usage
 from carbonwait.core.series import Kind, Series
 
 
@@ -20,7 +21,7 @@ class Metered:
     """What was seen of a run that has ended.
 
     `busy_s` is the machine's busy CPU time from start to end; `info` is None where no meter was
-    ready in time, and there are no `rows` then.
+    ready in time, and there are no `rows` then. `others` are runs that overlapped on this host.
     """
 
     rows: Sequence[MeterRow]
@@ -28,7 +29,7 @@ class Metered:
     usage: Usage | None
     busy_s: float | None
     idle_floor_w: float | None = None
-    gpu_shares: Sequence[float] | None = None
+    others: Sequence[Run] = ()
 
 
 def settle(
@@ -57,7 +58,7 @@ def settle(
             metered.usage,
             busy_s=metered.busy_s,
             idle_floor_w=metered.idle_floor_w,
-            gpu_shares=metered.gpu_shares,
+            gpu_shares=_gpu_shares(run, slots, metered.others),
         )
         slots = list(part.slots)
         run.methods = metered.info.methods
@@ -75,3 +76,18 @@ def settle(
     )
     run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
     return slots
+
+
+def _gpu_shares(
+    run: Run, slots: Sequence[MeteredSlot], others: Sequence[Run]
+) -> Sequence[float] | None:
+    if not others or all(slot.machine.gpu_j is None for slot in slots):
+        return None
+    own, *rest = (_gpu_user(one, run.ended) for one in (run, *others))
+    return shares([(slot.start, slot.end) for slot in slots], own, rest)
+
+
+def _gpu_user(run: Run, until: Instant | None) -> GpuUser:
+    """A run that has not ended goes on at least until now."""
+    end = run.ended or until or run.submitted
+    return GpuUser(run.started or run.submitted, end, devices_of(run.gpus))

@@ -7,6 +7,7 @@ costs a rung, and the reason is told.
 """
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,7 +136,8 @@ class Intensities:
         looked = now if self._looked is None else self._looked
         if self._file is None:
             return looked + self.provider.refresh_s if self.provider else float("inf")
-        edge = next((edge for edge in series.edges if edge > now), float("inf"))
+        following = bisect_right(series.edges, now)
+        edge = series.edges[following] if following < len(series.edges) else float("inf")
         return min(now + _FILE_LOOK_S, edge)
 
     def has_news(self, now: Instant, start: Instant) -> bool:

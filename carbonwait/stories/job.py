@@ -9,7 +9,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from signal import SIGCHLD, SIGTERM, SIGUSR1, Signals
+from signal import SIGCHLD, SIGTERM, Signals
 
 from carbonwait.core.attribution import merged_rows, slots_between
 from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
@@ -30,7 +30,7 @@ from carbonwait.process.child import (
 )
 from carbonwait.process.clock import Clock
 from carbonwait.process.owner import this_process
-from carbonwait.process.signals import ENDING, SignalQueue, sent_by_a_process
+from carbonwait.process.signals import SignalQueue, sent_by_a_process
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, settle
 from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
@@ -68,8 +68,10 @@ def run(
         environ,
         now=clock.wall(),
         # A signal, or the end of the command, matters more than an answer of a service.
-        give_up=lambda: queue.pending(ENDING | {SIGCHLD, SIGUSR1}),
+        give_up=queue.pending,
     )
+    for warning in settings.warnings:
+        voice.warning(warning)
     recorder = Recorder(environ, voice)
     try:
         job = _Job(request, preparation, settings, environment, queue, clock, voice, recorder)
@@ -102,7 +104,7 @@ class _Job:
         self.meter: Meter | None = None
         self.meter_fault_told = False
         self.seen = Series()
-        self.record = _new_run(request, preparation, settings)
+        self.record = _new_run(request, preparation, settings, environment)
 
     def go(self) -> Outcome:
         """Plan, wait, run and account; an immediate start does not wait for its plan."""
@@ -156,7 +158,8 @@ class _Job:
         record.signal_kind, record.scope = outlook.signal, outlook.scope
         # What was forecast for the time that has passed is needed for the account.
         self.seen = outlook.series.over(self.seen)
-        decision = Decision(thought.now, plan.start, outlook.rung, outlook.issued, plan.reason)
+        reason = "; ".join((plan.reason, *outlook.warnings))
+        decision = Decision(thought.now, plan.start, outlook.rung, outlook.issued, reason)
         self.recorder.decide(record, decision, outlook)
         self.voice.planned(thought)
 
@@ -281,6 +284,7 @@ class _Job:
             info=self.meter.info if self.meter else None,
             usage=ended.usage,
             busy_s=busy_s,
+            others=self.recorder.others(self.record) if self.meter else (),
         )
         if metered.info is not None and metered.info.methods.cpu == "rapl":
             floor_w = self.recorder.idle_floor_w(self.record, metered.info.logical_cpus)
@@ -299,7 +303,10 @@ def _difference(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def _new_run(request: Request, preparation: Preparation, settings: Settings) -> Run:
+def _new_run(
+    request: Request, preparation: Preparation, settings: Settings, environment: Environment
+) -> Run:
+    visible = environment.get(b"CUDA_VISIBLE_DEVICES", environment.get(b"HIP_VISIBLE_DEVICES"))
     task = preparation.task
     command = None
     if settings.record_command:
@@ -314,4 +321,5 @@ def _new_run(request: Request, preparation: Preparation, settings: Settings) -> 
         owner=this_process(),
         latest_start=task.latest_start,
         idle_watts=settings.idle_watts,
+        gpus=None if visible is None else os.fsdecode(visible),
     )

@@ -124,7 +124,9 @@ def test_a_truncated_body_is_no_answer(grid_server: GridServer) -> None:
         get_json(grid_server.url)
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b'{"a": 1}')[:-4], b"not gzip at all"])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b'{"a": 1}')[:-4], b"not gzip at all"], ids=["cut", "not gzip"]
+)
 def test_broken_gzip_is_no_answer(grid_server: GridServer, packed: bytes) -> None:
     grid_server.answer(Answer(packed, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(ProviderUnavailable, match="ended its answer too early or garbled it"):

@@ -5,6 +5,7 @@ The misbehaving ones are small scripts in real processes.
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -394,6 +395,18 @@ def test_a_choice_of_devices_for_hip_is_one_for_codecarbon() -> None:
     assert meter.environment({b"HIP_VISIBLE_DEVICES": b"2"})[b"ROCR_VISIBLE_DEVICES"] == b"2"
 
 
+def test_the_meter_is_of_the_same_version_whatever_is_installed(tmp_path: Path) -> None:
+    shutil.copytree(Path(ROOT, "carbonwait"), tmp_path / "carbonwait")
+    script = (
+        "import os; from carbonwait.metering import meter; words = meter.command(1.0);"
+        "words[4] = words[4].replace('main(float(sys.argv[1]))', 'print(main.__code__)');"
+        "os.execv(words[0], words)"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True)
+    assert os.fsencode(tmp_path) in told.stdout
+
+
 def test_starting_it_loads_nothing_heavy() -> None:
     script = (
         "import os, sys; from carbonwait.metering.meter import Meter;"
@@ -491,7 +504,7 @@ def test_a_codecarbon_that_cannot_be_imported_is_a_fault_and_no_exception(tmp_pa
     (tmp_path / "codecarbon.py").write_text("raise RuntimeError('broken')\n")
     words = meter.command(0.1)
     boot = words.index("-c") + 1
-    words[boot] = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {words[boot]}"
+    words[boot] = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{words[boot]}"
     running = dead(Meter.start(0.1, os.environb, argv=words))
     assert running.fault is not None
     assert "RuntimeError('broken')" in running.fault

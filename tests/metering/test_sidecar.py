@@ -249,7 +249,7 @@ class Bench:
         (package / "__init__.py").write_text(source)
         (package / "output_methods" / "base_output.py").write_text("class BaseOutput: pass\n")
         code = (
-            f"import sys; sys.path.insert(0, {str(self.folder)!r}); sys.path.append({ROOT!r});"
+            f"import sys; sys.path[:0] = [{str(self.folder)!r}, {ROOT!r}];"
             f"from carbonwait.metering import sidecar; {before}; sidecar.main({period_s})"
         )
         argv = [sys.executable, "-I", "-c", code]

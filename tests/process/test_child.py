@@ -123,13 +123,14 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[:30] or "empty")
 def test_a_commands_status_is_what_nice_makes_of_it(
     places: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(places)
     nice = subprocess.run(["nice", "-n", "0", command], stderr=subprocess.DEVNULL)
-    assert status_of(command, dict(os.environb)) == nice.returncode
+    found = status_of(command, dict(os.environb))
+    assert found == nice.returncode
 
 
 PATHS = [
@@ -161,7 +162,8 @@ def test_a_command_is_looked_for_in_the_path_as_nice_does(
     monkeypatch.chdir(places)
     monkeypatch.setenv("PATH", path)
     nice = subprocess.run([program, "-n", "0", "job"], stderr=subprocess.DEVNULL)
-    assert status_of("job", dict(os.environb)) == nice.returncode
+    found = status_of("job", dict(os.environb))
+    assert found == nice.returncode
 
 
 @pytest.mark.parametrize("path", ["", ":/no/such/folder", "/no/such/folder:"])
@@ -234,9 +236,24 @@ def test_the_environment_given_is_the_commands(tmp_path: Path) -> None:
     assert entries == [name + b"=" + value for name, value in environment.items()]
 
 
+NAMELESS = """
+import ctypes, sys
+def strings(*words):
+    return (ctypes.c_char_p * (len(words) + 1))(*words, None)
+code = (
+    b"from carbonwait.process.child import own_environment, spawn; import os, sys;"
+    b"child = spawn(['true'], own_environment(), set()); os.waitpid(child.pid, 0);"
+    b"print('started')"
+)
+python = sys.executable.encode()
+path = b"PYTHONPATH=" + b":".join(folder.encode() for folder in sys.path)
+ctypes.CDLL(None).execve(python, strings(python, b"-c", code), strings(b"=x", b"PATH=/bin", path))
+"""
+
+
 def test_an_environment_entry_without_a_name_does_not_stop_the_command() -> None:
-    # libc lets such an entry through exec, so a caller can have it.
-    assert run("true", environment={**os.environb, b"": b"x"}).exit_code == 0
+    result = in_a_process(NAMELESS, check=False, stderr=subprocess.DEVNULL)
+    assert result.stdout == b"started\n"
 
 
 def test_group_session_and_folder_are_the_callers(tmp_path: Path) -> None:
@@ -272,10 +289,10 @@ def test_the_signals_that_python_ignores_are_not_ignored_by_the_command(tmp_path
 def test_an_open_descriptor_is_passed_on() -> None:
     read_end, write_end = os.pipe()
     os.set_inheritable(write_end, True)
-    run("sh", "-c", f"echo here >&{write_end}")
+    run(sys.executable, "-S", "-c", f"import os; os.write({write_end}, b'here')")
     os.close(write_end)
     with open(read_end, "rb") as pipe:
-        assert pipe.read() == b"here\n"
+        assert pipe.read() == b"here"
 
 
 def test_a_script_without_an_interpreter_line_runs_under_the_shell(tmp_path: Path) -> None:
@@ -395,39 +412,37 @@ def test_away_from_a_terminal_it_does_not_stop() -> None:
 OCCUPY = """
 import os, sys
 from carbonwait.process.child import occupy_standard_descriptors, spawn
-out = int(sys.argv[1])
-for descriptor in map(int, sys.argv[2:]):
+listing, ours = sys.argv[1:3]
+for descriptor in map(int, sys.argv[3:]):
     os.close(descriptor)
 occupy_standard_descriptors()
-opened = os.open("/dev/null", os.O_RDONLY)
-command = ["sh", "-c", "exec ls /proc/self/fd >&%d" % out]
-os.set_inheritable(out, True)
-child = spawn(command, dict(os.environb), set())
-os.waitpid(child.pid, 0)
-os.write(out, b"opened %d" % opened)
-os._exit(0)
+opened = os.open(ours, os.O_WRONLY | os.O_CREAT)
+os.write(opened, b"%d" % opened)
+child = spawn(["sh", "-c", "exec ls /proc/self/fd > " + listing], dict(os.environb), set())
+os._exit(os.waitpid(child.pid, 0)[1])
 """
 
 
-def with_closed(*descriptors: str) -> list[str]:
-    """The descriptors that a command finds, and the first one that we got after the standard ones."""
-    read_end, write_end = os.pipe()
-    command = [sys.executable, "-c", OCCUPY, str(write_end), *descriptors]
-    subprocess.run(command, pass_fds=[write_end], timeout=20, check=True)
-    os.close(write_end)
-    with open(read_end, "rb") as pipe:
-        return pipe.read().decode().split()
+def with_closed(folder: Path, *descriptors: str) -> tuple[set[int], int]:
+    """The descriptors that a command finds, and the one of a file that was opened before it."""
+    listing, ours = folder / "listing", folder / "ours"
+    command = [sys.executable, "-c", OCCUPY, str(listing), str(ours), *descriptors]
+    subprocess.run(command, timeout=20, check=True, stdin=subprocess.DEVNULL)
+    return {int(line) for line in listing.read_text().split()}, int(ours.read_text())
 
 
-def test_closed_standard_descriptors_are_not_taken_by_files_of_ours() -> None:
-    assert int(with_closed("0", "1", "2")[-1]) > 2
+def test_closed_standard_descriptors_are_not_taken_by_files_of_ours(tmp_path: Path) -> None:
+    assert with_closed(tmp_path, "0", "1", "2")[1] > 2
 
 
 @pytest.mark.parametrize("closed", ["0", "2"])
-def test_a_descriptor_that_the_caller_closed_is_closed_in_the_command(closed: str) -> None:
+def test_a_descriptor_that_the_caller_closed_is_closed_in_the_command(
+    tmp_path: Path, closed: str
+) -> None:
     # ls opens the folder that it lists with the lowest free descriptor: the closed one.
-    assert len(with_closed(closed)) == len(with_closed()) - 1
+    found, without = with_closed(tmp_path, closed)[0], with_closed(tmp_path)[0]
+    assert len(found) == len(without) - 1
 
 
-def test_open_standard_descriptors_are_left_alone() -> None:
-    assert {"0", "1", "2"} <= set(with_closed())
+def test_open_standard_descriptors_are_left_alone(tmp_path: Path) -> None:
+    assert with_closed(tmp_path)[0] >= {0, 1, 2}

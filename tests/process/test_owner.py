@@ -39,12 +39,17 @@ class Process:
         self.popen.stdin.close()
         os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOWAIT)
 
+    def reap(self) -> None:
+        """Let it end if it has not, and be gone for good."""
+        with self.popen:
+            pass
+
 
 @pytest.fixture
 def other() -> Iterator[Process]:
     process = Process()
     yield process
-    process.popen.communicate(timeout=20)
+    process.reap()
 
 
 def test_this_process_is_not_gone() -> None:
@@ -69,8 +74,7 @@ def test_another_process_is_on_the_same_host_boot_and_namespace(other: Process) 
 
 
 def test_a_process_that_has_ended_is_gone(other: Process) -> None:
-    other.end()
-    other.popen.wait(timeout=20)
+    other.reap()
     assert is_gone(other.owner) is True
 
 
@@ -88,7 +92,7 @@ def test_a_process_with_the_pid_of_an_earlier_one_is_another() -> None:
 def test_a_name_in_parentheses_does_not_confuse(name: str) -> None:
     process = Process(name)
     alive = is_gone(process.owner)
-    process.popen.communicate(timeout=20)
+    process.reap()
     assert (alive, process.owner.pid_started > 0) == (False, True)
 
 

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 PREAMBLE = """
-import os, signal, subprocess, sys
-from signal import *
+import os, signal, subprocess
 from carbonwait.process.signals import ENDING, SignalQueue, die_of, sent_by_a_process
+
+globals().update({s.name: s for s in signal.Signals})
 
 def say(*words):
     print(*words, flush=True)
 
 def name(info):
-    return None if info is None else Signals(info.si_signo).name
+    return None if info is None else signal.Signals(info.si_signo).name
 """
 
 
@@ -92,7 +93,7 @@ def test_a_time_out_that_was_not_needed_does_not_end_the_next_wait() -> None:
         queue = SignalQueue()
         os.kill(os.getpid(), SIGUSR1)
         queue.next(0.01)
-        say(signal.getitimer(ITIMER_REAL)[0])
+        say(signal.getitimer(signal.ITIMER_REAL)[0])
     """
     assert output(script) == ["0.0"]
 
@@ -101,23 +102,23 @@ def test_a_stop_that_outlasts_the_time_out_is_just_a_time_out() -> None:
     script = """
         queue = SignalQueue()
         say("ready")
-        say(name(queue.next(0.05)))
+        say(name(queue.next(0.5)))
     """
     with start(script) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-        wait_until(lambda: process.pid in having_pending(process.pid, signal.SIGALRM))
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        wait_until(lambda: is_pending(process.pid, signal.SIGALRM))
         process.send_signal(signal.SIGCONT)
         assert process.communicate(timeout=20)[0] == "None\n"
 
 
-def having_pending(pid: int, signum: int) -> set[int]:
-    """The process, if a signal waits for it."""
+def is_pending(pid: int, signum: int) -> bool:
+    """Whether a signal waits for the process."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    masks = [line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd")]
-    return {pid} if int(masks[0], 16) >> (signum - 1) & 1 else set()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd"))
+    return bool(int(mask, 16) >> (signum - 1) & 1)
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 20) -> None:
@@ -152,7 +153,7 @@ def test_a_signal_inherited_as_ignored_is_never_seen(name: str) -> None:
 def test_a_signal_inherited_as_ignored_stays_ignored() -> None:
     script = """
         SignalQueue()
-        say(signal.getsignal(SIGHUP) == SIG_IGN)
+        say(signal.getsignal(SIGHUP) is signal.SIG_IGN)
     """
     assert output(script, preexec_fn=ignoring(signal.SIGHUP)) == ["True"]
 
@@ -181,7 +182,7 @@ def test_the_mask_for_a_child_is_the_callers() -> None:
 def test_stop_and_window_signals_are_left_alone() -> None:
     script = """
         SignalQueue()
-        say(signal.pthread_sigmask(SIG_BLOCK, ()) & {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH})
+        say(signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH})
     """
     assert output(script) == ["set()"]
 
@@ -253,7 +254,7 @@ def test_the_process_ends_by_the_signal_itself(name: str) -> None:
 def test_a_signal_that_is_blocked_and_ignored_is_died_of_all_the_same(name: str) -> None:
     script = f"""
         SignalQueue()
-        signal.signal(SIG{name}, SIG_IGN)
+        signal.signal(SIG{name}, signal.SIG_IGN)
         die_of(SIG{name})
     """
     with start(script) as process:

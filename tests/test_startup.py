@@ -1,0 +1,30 @@
+"""What a quick answer does not wait for."""
+
+import subprocess
+import sys
+
+import pytest
+from carbonwait import __version__
+
+SLOW = ("rich", "httpx", "codecarbon", "pandas", "pydantic", "typer", "numpy", "click")
+
+
+def told(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """What the program says, with a line on stderr for each module that it imports."""
+    command = [sys.executable, "-X", "importtime", "-m", "carbonwait", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+
+
+def imported(stderr: str) -> set[str]:
+    return {line.rpartition("|")[2].strip() for line in stderr.splitlines()}
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_told_without_importing_anything_slow(option: str) -> None:
+    modules = imported(told(option).stderr)
+    assert "carbonwait" in modules
+    assert modules.isdisjoint(SLOW)
+
+
+def test_the_version_is_the_packages() -> None:
+    assert told("--version").stdout == f"carbonwait {__version__}\n"
