@@ -1,39 +1,77 @@
 # fish completion for carbonwait(1). Static: no Python is started for a TAB.
 
-set -l commands run plan report runs show config
-complete -c carbonwait -f
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -s V -l version -d 'Show the version'
-complete -c carbonwait -s h -l help -d 'Show help'
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -a run -d 'Wait, run, meter, record'
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -a plan -d 'What run would do now'
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -a report -d 'What was emitted and avoided'
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -a runs -d 'Waiting, running and past runs'
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -a show -d 'One run in full'
-complete -c carbonwait -n "not __fish_seen_subcommand_from $commands" -a config -d 'The config file'
+set -g __carbonwait_with_value -d --deadline --duration --strategy --window --min-saving -z --zone \
+    -p --provider --forecast --name --sample
 
-set -l plans '__fish_seen_subcommand_from run plan'
-complete -c carbonwait -n $plans -s d -l deadline -x -d 'Be finished by (45m, 12h, 07:00)'
-complete -c carbonwait -n $plans -l duration -x -d 'Expected run time'
+# True where an option of one of these commands may come next.
+function __carbonwait_in
+    set -l words (commandline -opc)
+    set -l command $words[2]
+    contains -- "$command" $argv; or return 1
+    contains -- $command run plan; or return 0
+    # From the wrapped command on, its own completion takes over.
+    set -e words[1..2]
+    while set -q words[1]
+        if contains -- $words[1] $__carbonwait_with_value
+            set -e words[1]
+        else if test $words[1] = --; or not string match -q -- '-*' $words[1]
+            return 1
+        end
+        set -e words[1]
+    end
+end
+
+function __carbonwait_wraps
+    set -l words (commandline -opc)
+    contains -- "$words[2]" run plan
+end
+
+complete -c carbonwait -f
+complete -c carbonwait -n __fish_use_subcommand -s V -l version -d 'Show the version'
+complete -c carbonwait -n __fish_use_subcommand -s h -l help -d 'Show help'
+complete -c carbonwait -n __fish_use_subcommand -a run -d 'Wait, run, meter, record'
+complete -c carbonwait -n __fish_use_subcommand -a plan -d 'What run would do now'
+complete -c carbonwait -n __fish_use_subcommand -a forecast -d 'The forecast as a chart'
+complete -c carbonwait -n __fish_use_subcommand -a report -d 'What was emitted and avoided'
+complete -c carbonwait -n __fish_use_subcommand -a runs -d 'Waiting, running and past runs'
+complete -c carbonwait -n __fish_use_subcommand -a show -d 'One run in full'
+complete -c carbonwait -n __fish_use_subcommand -a doctor -d 'What works here and what does not'
+complete -c carbonwait -n __fish_use_subcommand -a config -d 'The config file'
+
+# The zones that people in most places need; any other one can be typed.
+set -l zones AT AU-NSW AU-VIC BE BG CA-ON CA-QC CH CL-SEN CZ DE DK-DK1 DK-DK2 EE ES FI FR GB GR HR HU \
+    IE IT JP-TK KR LT LU LV NL NO NZ PL PT RO SE SG SI SK US-CAL-CISO US-MIDA-PJM US-MIDW-MISO \
+    US-NE-ISNE US-NY-NYIS US-TEX-ERCO ZA
+set -l providers neso energinet energy_charts electricity_maps watttime carbon_aware_sdk file typical
+
+set -l grid '__carbonwait_in run plan forecast doctor'
+complete -c carbonwait -n $grid -s z -l zone -x -a "$zones" -d 'Grid zone'
+complete -c carbonwait -n $grid -s p -l provider -x -a "$providers" -d 'Where the forecast comes from'
+
+set -l views '__carbonwait_in run plan forecast'
+complete -c carbonwait -n $views -s d -l deadline -x -d 'Be finished by (45m, 12h, 07:00)'
+complete -c carbonwait -n $views -l duration -x -d 'Expected run time'
+complete -c carbonwait -n $views -l forecast -r -F -d 'CSV file in place of a provider'
+
+set -l plans '__carbonwait_in run plan'
 complete -c carbonwait -n $plans -l now -d 'Start at once'
 complete -c carbonwait -n $plans -l static -d 'Wait for the static window'
 complete -c carbonwait -n $plans -l strategy -x -a 'dynamic static now' -d 'How to choose the start'
 complete -c carbonwait -n $plans -l window -x -d 'Static window for this run'
 complete -c carbonwait -n $plans -l min-saving -x -d 'Wait only to save at least this'
-complete -c carbonwait -n $plans -s z -l zone -x -a 'AT AU-NSW BE CA-ON CH CZ DE DK-DK1 DK-DK2 ES FI FR GB IE IT NL NO PL PT SE US-CAL-CISO US-MIDA-PJM US-NY-NYIS US-TEX-ERCO ZA' -d 'Grid zone'
-complete -c carbonwait -n $plans -s p -l provider -x -a 'neso typical' -d 'Where the forecast comes from'
-complete -c carbonwait -n $plans -l forecast -r -F -d 'CSV file in place of a provider'
 complete -c carbonwait -n $plans -l name -x -d 'Name of the job'
 complete -c carbonwait -n $plans -l no-meter -d 'Run without metering'
 complete -c carbonwait -n $plans -l sample -x -a '1s 5s 30s' -d 'Sampling period'
 complete -c carbonwait -n $plans -s q -l quiet -d 'Say nothing but faults'
 complete -c carbonwait -n $plans -s v -l verbose -d 'Say everything, everywhere'
-# From the wrapped command on, its own completion takes over.
-complete -c carbonwait -n $plans -x -a '(__fish_complete_subcommand --fcs-skip=2 -d --deadline --duration --strategy --window --min-saving -z --zone -p --provider --forecast --name --sample)'
+complete -c carbonwait -n __carbonwait_wraps -x -a '(__fish_complete_subcommand --fcs-skip=2 $__carbonwait_with_value)'
 
-complete -c carbonwait -n '__fish_seen_subcommand_from report' -l since -x -d 'From'
-complete -c carbonwait -n '__fish_seen_subcommand_from report' -l until -x -d 'Up to'
-complete -c carbonwait -n '__fish_seen_subcommand_from report' -l by -x -a 'name zone strategy rung' -d 'Group by'
-complete -c carbonwait -n '__fish_seen_subcommand_from runs' -l state -x -a 'waiting running paused finished aborted lost' -d 'Only in this state'
-complete -c carbonwait -n '__fish_seen_subcommand_from runs' -s n -l limit -x -d 'The newest N'
-complete -c carbonwait -n '__fish_seen_subcommand_from plan report runs show' -l json -d 'One JSON document'
-complete -c carbonwait -n '__fish_seen_subcommand_from config' -x -a 'init show path check'
+complete -c carbonwait -n '__carbonwait_in forecast' -l csv -d 'Rows that --forecast can read'
+complete -c carbonwait -n '__carbonwait_in report' -l since -x -d 'From'
+complete -c carbonwait -n '__carbonwait_in report' -l until -x -d 'Up to'
+complete -c carbonwait -n '__carbonwait_in report' -l by -x -a 'name zone provider strategy rung' -d 'Group by'
+complete -c carbonwait -n '__carbonwait_in runs' -l state -x -a 'waiting running paused finished aborted lost' -d 'Only in this state'
+complete -c carbonwait -n '__carbonwait_in runs' -s n -l limit -x -d 'The newest N'
+complete -c carbonwait -n '__carbonwait_in plan forecast report runs show doctor' -l json -d 'One JSON document'
+complete -c carbonwait -n '__carbonwait_in config' -x -a 'init show path check'
+complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show doctor config' -s h -l help -d 'Show help'

@@ -8,16 +8,17 @@ The shift is 0 for `actual`, submitted - started for `if_now`, window start - st
 `if_static`. A figure whose profile would overlap a gap of the intensities is unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isclose
 
 from carbonwait.core import sweep
 from carbonwait.core.records import Accounting, Basis, Emissions, EnergySlot, Instant
 from carbonwait.core.series import Kind, Series
 from carbonwait.core.units import JOULES_PER_KWH
 
-# Looking for the best start in hindsight compares every edge of the series with every edge of the
+# Looking for the best start in hindsight compares every edge of the series with every step of the
 # profile; past this many pairs a coarser profile is used, so that a job's end is never held up.
 _MOST_PAIRS = 100_000
 _COARSE_PIECES = 16
@@ -75,7 +76,7 @@ def account(
         if_now_g=if_now,
         if_static_g=figure(starts.static),
         if_dynamic_g=figure(starts.dynamic),
-        best_g=_best(slots, series, starts, [actual, if_now]),
+        best_g=_best(slots, series, starts, _feasible(figures, starts)),
         waiting_g=_waiting(series, starts, idle_watts),
     )
     if actual is None and not more_to_come:
@@ -87,10 +88,21 @@ def account(
         for kind in series.kinds(begun + shift, starts.ended + shift)
     }
     kinds |= series.kinds(starts.submitted, starts.deadline)
-    unknown = None in figures.values()
+    last = max(starts.deadline, starts.ended)
+    unknown = None in figures.values() or not series.covers(starts.submitted, last)
     settled = kinds <= final_kinds and not (unknown and more_to_come)
     basis = _basis(series.kinds(begun, starts.ended)) if actual is not None else None
     return Account(emissions, "settled" if settled else "pending", basis)
+
+
+def _feasible(figures: Mapping[float, float | None], starts: Starts) -> list[float | None]:
+    """The figures of starts that met the deadline, and those of now and of the start taken."""
+    first, last = starts.submitted, starts.deadline - (starts.ended - starts.started)
+    allowed = {starts.submitted, starts.started}
+    allowed.update(
+        s for s in (starts.static, starts.dynamic) if s is not None and first <= s <= last
+    )
+    return [figures[start - starts.started] for start in allowed]
 
 
 def replay(slots: Sequence[EnergySlot], series: Series, shift_s: float) -> float | None:
@@ -126,45 +138,81 @@ def _best(
 ) -> float | None:
     """The least that any start from submission on could have emitted and still met the deadline.
 
-    The start that was taken counts even if it missed the deadline.
+    The start that was taken counts even if it missed the deadline; `known` are such figures.
     """
+    found = [grams for grams in known if grams is not None]
     length_s = starts.ended - starts.started
     first, last = starts.submitted, starts.deadline - length_s
-    found = [grams for grams in known if grams is not None]
-    if last > first and length_s > 0:
-        around = series.between(first, last + length_s)
-        weights = _weights(slots, starts.started, len(around.edges))
-        gaps = around.gaps(first, last + length_s)
-        candidates = [
-            start
-            for start in sweep.breakpoints(around.edges, weights, first, last)
-            if not any(start < end and begin < start + length_s for begin, end in gaps)
-        ]
-        if candidates:
-            lowest = min(sweep.values(around, weights, candidates)) / JOULES_PER_KWH
-            found.append(max(0.0, lowest))
+    pieces = _pieces(slots, starts.started)
+    if last <= first or not pieces:
+        return min(found, default=None)
+    around = series.between(first, last + length_s)
+    if len(around.edges) * len(pieces) > _MOST_PAIRS:
+        pieces = _coarse(pieces)
+    gaps = around.gaps(first, last + length_s)
+    weights = _weights(pieces)
+    candidates = [
+        start
+        for start in sweep.breakpoints(around.edges, weights, first, last)
+        if not _meets_a_gap(start, pieces, gaps)
+    ]
+    if candidates:
+        values = sweep.values(around, weights, candidates)
+        start = candidates[values.index(min(values))]
+        # A coarse profile is good enough to find the start, not to say what it emits.
+        grams = replay(slots, series, start - starts.started)
+        found += [] if grams is None else [grams]
     return min(found, default=None)
 
 
-def _weights(slots: Sequence[EnergySlot], started: Instant, edges: int) -> sweep.Weights:
-    """The profile as steps of power: a rise in power at an offset weighs the integral before it."""
-    pieces = [
-        (slot.start - started, slot.end - started, slot.energy.total_j or 0.0) for slot in slots
-    ]
-    if edges * len(pieces) > _MOST_PAIRS:
-        pieces = _coarse(pieces)
-    weights = []
-    power_w = 0.0
-    for begin, end, joules in pieces:
-        weights.append((begin, power_w - joules / (end - begin)))
-        power_w = joules / (end - begin)
-    return [*weights, (pieces[-1][1], power_w)]
+Piece = tuple[float, float, float]
+"""Beginning and end after the start in seconds, and watts in between."""
 
 
-def _coarse(pieces: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    length_s = pieces[-1][1]
-    cuts = [length_s * piece / _COARSE_PIECES for piece in range(_COARSE_PIECES + 1)]
+def _pieces(slots: Sequence[EnergySlot], started: Instant) -> list[Piece]:
+    """The profile as steps of power, those of equal power put together; unknown ones left out."""
+    pieces: list[Piece] = []
+    for slot in slots:
+        if slot.energy.total_j is None or slot.end <= slot.start:
+            continue
+        begin, end = slot.start - started, slot.end - started
+        watts = slot.energy.total_j / (slot.end - slot.start)
+        before = pieces[-1] if pieces else None
+        if before is not None and before[1] == begin and isclose(before[2], watts, rel_tol=1e-9):
+            pieces[-1] = (before[0], end, before[2])
+        else:
+            pieces.append((begin, end, watts))
+    return pieces
+
+
+def _weights(pieces: Sequence[Piece]) -> sweep.Weights:
+    """Power at an offset weighs the integral up to the end of its piece less that before it."""
+    weights: dict[float, float] = {}
+    for begin, end, watts in pieces:
+        weights[begin] = weights.get(begin, 0.0) - watts
+        weights[end] = weights.get(end, 0.0) + watts
+    return list(weights.items())
+
+
+def _meets_a_gap(
+    start: Instant, pieces: Sequence[Piece], gaps: Sequence[tuple[Instant, Instant]]
+) -> bool:
+    return any(
+        start + begin < gap_end and gap_start < start + end
+        for gap_start, gap_end in gaps
+        for begin, end, _ in pieces
+    )
+
+
+def _coarse(pieces: list[Piece]) -> list[Piece]:
+    """At most so many pieces of equal length, if that is fewer, with the same energy."""
+    if len(pieces) <= _COARSE_PIECES:
+        return pieces
+    first, last = pieces[0][0], pieces[-1][1]
+    step_s = (last - first) / _COARSE_PIECES
     joules = [0.0] * _COARSE_PIECES
-    for begin, _, slot_j in pieces:
-        joules[min(int(begin / length_s * _COARSE_PIECES), _COARSE_PIECES - 1)] += slot_j
-    return [(a, b, j) for (a, b), j in zip(pairwise(cuts), joules, strict=True)]
+    for begin, end, watts in pieces:
+        middle = (begin + end) / 2 - first
+        joules[min(int(middle / step_s), _COARSE_PIECES - 1)] += watts * (end - begin)
+    cuts = [first + step_s * index for index in range(_COARSE_PIECES + 1)]
+    return [(a, b, j / step_s) for (a, b), j in zip(pairwise(cuts), joules, strict=True)]

@@ -14,7 +14,7 @@ spread over the slots in proportion to the machine's energy.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
@@ -35,13 +35,17 @@ NOTHING_SEEN = Energy()
 
 @dataclass(frozen=True, slots=True)
 class MeteredSlot:
-    """`[start, end)` with the machine's energy, the job's part and the machine's busy seconds."""
+    """`[start, end)` with the machine's energy, the job's part and the machine's busy seconds.
+
+    `covered_s` is for how much of it a meter looked; None: all of it.
+    """
 
     start: Instant
     end: Instant
     machine: Energy
     busy_s: float | None = None
     job: Energy = NOTHING_SEEN
+    covered_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,13 @@ def _slot(start: Instant, end: Instant, rows: Sequence[MeterRow]) -> MeteredSlot
         total([(row.energy.gpu_j, share) for row, share in parts]),
         total([(row.energy.ram_j, share) for row, share in parts]),
     )
-    return MeteredSlot(start, end, machine, total([(row.busy_s, share) for row, share in parts]))
+    return MeteredSlot(
+        start,
+        end,
+        machine,
+        busy_s=total([(row.busy_s, share) for row, share in parts]),
+        covered_s=sum(_overlap_s(row, start, end) for row in rows) if rows else None,
+    )
 
 
 def _overlap_s(row: MeterRow, start: Instant, end: Instant) -> float:
@@ -166,7 +176,7 @@ def attribute(
             _times(slot.machine.gpu_j, gpu_share),
             _times(slot.machine.ram_j, ram_share),
         )
-        shared.append(MeteredSlot(slot.start, slot.end, slot.machine, slot.busy_s, job))
+        shared.append(replace(slot, job=job))
     energy = _sum([slot.job for slot in shared])
     return Attribution(shared, share, energy, machine, measured(energy, info.methods))
 
@@ -212,7 +222,11 @@ def _job_cpu_j(
         return usage.cpu_s * info.tdp_w / info.logical_cpus
     if share is None:
         return None
-    metered_s = sum(slot.end - slot.start for slot in slots if slot.machine.cpu_j is not None)
+    metered_s = sum(
+        slot.end - slot.start if slot.covered_s is None else slot.covered_s
+        for slot in slots
+        if slot.machine.cpu_j is not None
+    )
     return share * max(0.0, machine_j - (idle_floor_w or 0.0) * metered_s)
 
 

@@ -105,9 +105,9 @@ class Emissions:
     @property
     def saving_g(self) -> float | None:
         """`if_now` less `actual` and `waiting`; negative where waiting did harm."""
-        if self.if_now_g is None or self.actual_g is None:
+        if self.if_now_g is None or self.actual_g is None or self.waiting_g is None:
             return None
-        return self.if_now_g - self.actual_g - (self.waiting_g or 0.0)
+        return self.if_now_g - self.actual_g - self.waiting_g
 
 
 @dataclass(frozen=True, slots=True)

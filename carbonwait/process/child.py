@@ -46,40 +46,41 @@ def own_environment() -> dict[bytes, bytes]:
     environment: dict[bytes, bytes] = {}
     for entry in entries:
         name, equals, value = entry.partition(b"=")
-        if equals:
+        if equals and name:
             # getenv(3) finds the first of two entries with one name.
             environment.setdefault(name, value)
     return environment
 
 
-def find_command(command: str, environment: Environment) -> None:
-    """Check that the command can be started, as execvp would find it.
+def find_command(command: str, environment: Environment) -> bytes:
+    """The path of the command, as execvp would find it.
 
     Raises CannotRun with 127 if there is none, with 126 if it cannot be executed.
     """
-    program = os.fsencode(command)
-    if b"/" in program:
-        places = [program]
-    else:
-        path = environment.get(b"PATH", _DEFAULT_PATH)
-        places = [os.path.join(folder or b".", program) for folder in path.split(b":")]
-    found = False
-    for place in places:
+    missing = True
+    for place in _places(os.fsencode(command), environment):
         try:
             mode = os.stat(place).st_mode
-        except NotADirectoryError:
-            continue
-        except PermissionError:
-            found = True
+        except FileNotFoundError:
             continue
         except (OSError, ValueError):
+            missing = False
             continue
-        found = True
+        missing = False
         if stat.S_ISREG(mode) and os.access(place, os.X_OK):
-            return
-    if found:
-        raise CannotRun(f"{command!r} cannot be executed; check that it is a program", 126)
-    raise CannotRun(f"{command!r} was not found; check the name and PATH", 127)
+            return place
+    if missing:
+        raise CannotRun(f"{command!r} was not found; check the name and PATH", 127)
+    raise CannotRun(f"{command!r} cannot be executed; check that it is a program", 126)
+
+
+def _places(program: bytes, environment: Environment) -> list[bytes]:
+    if not program:
+        return []
+    if b"/" in program:
+        return [program]
+    path = environment.get(b"PATH", _DEFAULT_PATH)
+    return [os.path.join(folder or b".", program) for folder in path.split(b":")]
 
 
 def spawn(command: Sequence[str], environment: Environment, mask: set[int]) -> "Child":
@@ -93,7 +94,7 @@ def spawn(command: Sequence[str], environment: Environment, mask: set[int]) -> "
             message = f"{command[0]!r} cannot be started: {error.strerror}"
             raise CannotRun(message, status) from None
         # A script without an interpreter line runs under the shell, as with execvp.
-        script = _resolved(argv[0], environment)
+        script = find_command(command[0], environment)
         try:
             pid = _spawn([b"/bin/sh", script, *argv[1:]], environment, mask)
         except OSError as failure:
@@ -107,16 +108,6 @@ def _spawn(argv: list[bytes], environment: Environment, mask: set[int]) -> int:
     return os.posix_spawnp(
         argv[0], argv, environment, setsigmask=mask, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
     )
-
-
-def _resolved(program: bytes, environment: Environment) -> bytes:
-    if b"/" in program:
-        return program
-    for folder in environment.get(b"PATH", _DEFAULT_PATH).split(b":"):
-        place = os.path.join(folder or b".", program)
-        if os.access(place, os.X_OK):
-            return place
-    return program
 
 
 class Child:

@@ -6,7 +6,7 @@ latest start even if the wall clock is set back.
 
 import os
 import time
-from datetime import tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 
@@ -47,6 +47,28 @@ def local_zone(name: str | None) -> tzinfo:
                 return ZoneInfo.from_file(file)
         except (OSError, ValueError):
             pass
-    from datetime import UTC, datetime
+    return LibcZone()
 
-    return datetime.now().astimezone().tzinfo or UTC
+
+class LibcZone(tzinfo):
+    """The time zone as libc has it, for rules that have no name (`TZ=CET-1CEST,M3.5.0,M10.5.0`)."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        """The offset at a wall-clock time; `fold` tells the two of a repeated hour apart."""
+        if moment is None:
+            return timedelta()
+        naive = moment.replace(tzinfo=None)
+        return timedelta(seconds=time.localtime(naive.timestamp()).tm_gmtoff)
+
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        """Not told apart from the offset."""
+        return None
+
+    def tzname(self, moment: datetime | None) -> str:
+        """What libc calls the zone."""
+        return "local time" if moment is None else time.localtime().tm_zone
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """The wall-clock time at an instant."""
+        instant = moment.replace(tzinfo=UTC).timestamp()
+        return datetime.fromtimestamp(instant).replace(tzinfo=self)  # noqa: DTZ006 (libc's zone)

@@ -403,7 +403,9 @@ def test_the_meter_is_of_the_same_version_whatever_is_installed(tmp_path: Path) 
         "os.execv(words[0], words)"
     )
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    told = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True)
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=environ, cwd=tmp_path, capture_output=True
+    )
     assert os.fsencode(tmp_path) in told.stdout
 
 
