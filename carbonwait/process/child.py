@@ -8,7 +8,7 @@ import errno
 import os
 import signal
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from carbonwait.core.errors import CannotRun
@@ -83,7 +83,7 @@ def _places(program: bytes, environment: Environment) -> list[bytes]:
     return [os.path.join(folder or b".", program) for folder in path.split(b":")]
 
 
-def spawn(command: Sequence[str], environment: Environment, mask: set[int]) -> "Child":
+def spawn(command: Sequence[str], environment: Environment, mask: Set[int]) -> "Child":
     """Start the command with the caller's signal mask. Raises CannotRun."""
     argv = [os.fsencode(word) for word in command]
     try:
@@ -103,7 +103,7 @@ def spawn(command: Sequence[str], environment: Environment, mask: set[int]) -> "
     return Child(pid)
 
 
-def _spawn(argv: list[bytes], environment: Environment, mask: set[int]) -> int:
+def _spawn(argv: list[bytes], environment: Environment, mask: Set[int]) -> int:
     # Python ignores SIGPIPE and SIGXFSZ from its start on; the command must not inherit that.
     return os.posix_spawnp(
         argv[0], argv, environment, setsigmask=mask, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]

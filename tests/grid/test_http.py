@@ -424,7 +424,6 @@ def test_a_redirect_without_a_place_is_a_refusal(grid_server: GridServer) -> Non
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, with its key in the same file."""
-    pytest.importorskip("cryptography")
     import ipaddress
     from datetime import UTC, datetime, timedelta
 
