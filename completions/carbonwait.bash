@@ -66,7 +66,15 @@ _carbonwait() {
         done
         if ((i < cword)) || { ((i == cword)) && [[ ${words[i]} != -* || ${words[i-1]} == -- ]]; }; then
             if declare -F _command_offset >/dev/null; then
-                _command_offset "$i"
+                # It counts the words as readline has broken them, at = and : too.
+                local n piece first=0
+                for ((n = 0; n < i; n++)); do
+                    piece=${COMP_WORDS[first++]}
+                    while [[ $piece != "${words[n]}" ]] && ((first < COMP_CWORD)); do
+                        piece+=${COMP_WORDS[first++]}
+                    done
+                done
+                _command_offset "$first"
             elif ((i == cword)); then
                 COMPREPLY=($(compgen -c -- "$cur"))
             fi

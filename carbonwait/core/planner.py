@@ -96,9 +96,7 @@ class Plan:
 def plan(task: Task, series: Series, now: Instant) -> Plan:
     """The plan as of `now`, with what `series` says of the future."""
     latest_start = task.latest_start
-    windows = task.windows or (ASSUMED_WINDOW,)
-    opening = next_opening(windows, now, task.zone)
-    static_start = opening[0] if opening else now
+    static_start = static_opening(task, now)
     at_risk = now > latest_start
     candidates, best = _search(task, series, now, max(latest_start, now))
     mean_now = expected_mean(series, task.durations, now)
@@ -134,6 +132,12 @@ def plan(task: Task, series: Series, now: Instant) -> Plan:
         reason=reason,
         candidates=candidates,
     )
+
+
+def static_opening(task: Task, now: Instant) -> Instant:
+    """When the next static window opens, `now` if one is open; assumed if the task has none."""
+    opening = next_opening(task.windows or (ASSUMED_WINDOW,), now, task.zone)
+    return now if opening is None else opening[0]
 
 
 def expected_mean(series: Series, durations: Durations, start: Instant) -> float | None:

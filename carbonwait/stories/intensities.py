@@ -103,22 +103,27 @@ class Intensities:
         self._looked: Instant | None = None
         self._next_issue: Instant | None = None
 
-    def outlook(self, now: Instant, until: Instant) -> Outlook:
-        """The best rung that stands at `now`, looking ahead as far as `until`."""
+    def outlook(self, now: Instant, until: Instant, beyond: Instant | None = None) -> Outlook:
+        """The best rung that stands at `now`, looking ahead as far as `until`.
+
+        What lies between there and `beyond` is good to know, but nobody is told if it comes from
+        a lower rung.
+        """
+        far = until if beyond is None else max(until, beyond)
         self._looked = now
         rungs = (self._from_file, self._live, self._cached, self._from_history, self._from_typical)
         reasons: list[str] = []
         found: Outlook | None = None
         for rung in rungs:
             try:
-                lower = rung(now, until)
+                lower = rung(now, far)
             except ProviderUnavailable as unavailable:
                 reasons.append(str(unavailable))
                 continue
             if lower is None:
                 continue
-            found = lower if found is None else _continued(found, lower, now)
-            if found.provider == "file" or found.series.edges[-1] >= until:
+            found = lower if found is None else _continued(found, lower, now, until)
+            if found.provider == "file" or found.series.edges[-1] >= far:
                 break
         if found is not None:
             return replace(found, warnings=_explained(reasons, found))
@@ -311,18 +316,20 @@ def _key(provider: Provider, zone: str | None, settings: Settings) -> tuple[str,
     return provider.name, zone or "none", f"{zlib.crc32(places.encode()):08x}"
 
 
-def _continued(found: Outlook, lower: Outlook, now: Instant) -> Outlook:
+def _continued(found: Outlook, lower: Outlook, now: Instant, until: Instant) -> Outlook:
     """An outlook that ends too early, continued on a lower rung."""
     if lower.signal != found.signal:
         return found
     end = found.series.edges[-1]
     if lower.series.edges[-1] <= end:
         return found
+    series = topped_up(found.series, lower.series, now)
+    if end >= until:
+        return replace(found, series=series)
     note = (
         f"{found.provider}'s forecast ends in {format_span(end - now)}; "
         f"from there on {_RUNG_WORDS[lower.rung].format(zone=lower.zone)}"
     )
-    series = topped_up(found.series, lower.series, now)
     return replace(found, series=series, notes=(*found.notes, note))
 
 

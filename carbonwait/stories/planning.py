@@ -9,7 +9,7 @@ from pathlib import Path
 from carbonwait.core.durations import Durations, durations_from, known_duration
 from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.jobname import job_name
-from carbonwait.core.planner import Plan, Task, plan
+from carbonwait.core.planner import Plan, Task, plan, static_opening
 from carbonwait.core.records import Instant, Run, Strategy
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.core.windows import parse_window
@@ -67,7 +67,10 @@ class Preparation:
         """Look at the grid and plan."""
         task = self.task
         longest_s = max(task.durations.support_s[-1], task.durations.longest_s)
-        outlook = self.intensities.outlook(now, max(task.deadline, now) + longest_s)
+        opens = static_opening(task, now)
+        outlook = self.intensities.outlook(
+            now, max(task.deadline, now) + longest_s, opens + longest_s
+        )
         return Forethought(self.name, task, outlook, _plan(task, outlook, now), now, self.local)
 
     def without_forecast(self, now: Instant) -> "Forethought":

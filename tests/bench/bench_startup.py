@@ -29,7 +29,7 @@ def main() -> None:
     parser = measure.options(__doc__, runs=15)
     parser.add_argument("--peer-runs", type=int, default=7, help="runs beside CodeCarbon [7]")
     arguments = parser.parse_args()
-    measure.warn_if_editable()
+    measure.print_machine()
     with measure.home() as (folder, environ):
         whole(environ, arguments.runs, arguments.peer_runs)
         exec_to_exec(folder, environ, arguments.runs)

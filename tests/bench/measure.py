@@ -47,10 +47,13 @@ def program(name: str = "carbonwait") -> str:
     return str(path)
 
 
-def warn_if_editable() -> None:
-    """Say so if the package is not in the environment's own folder."""
+def print_machine() -> None:
+    """Print where this runs, how busy it is, and a warning about an editable installation."""
     import carbonwait
 
+    kernel, python = os.uname().release, sys.version.split()[0]
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} CPUs, Linux {kernel}, Python {python}, load average {load:.1f}")
     if not Path(carbonwait.__file__).is_relative_to(sys.prefix):
         print("carbonwait is installed editable: every start takes longer than users see")
 

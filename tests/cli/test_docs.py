@@ -145,14 +145,12 @@ def test_the_manual_page_names_each_subcommand(group: str) -> None:
 
 @pytest.mark.parametrize("option", sorted(VALUES))
 def test_the_manual_page_names_every_value_of_an_option(option: str) -> None:
-    (text,) = re.findall(
+    texts = re.findall(
         rf"^\.It [^\n]*Fl -{option[2:]} Ar \w+\n(.*?)(?=^\.It |^\.El)",
-        section("OPTIONS").partition(".Ss Options of forecast")[0 if option != "--by" else 2]
-        if option != "--state"
-        else section("OPTIONS"),
+        section("OPTIONS"),
         re.M | re.S,
     )
-    assert VALUES[option] <= set(plain(text).split())
+    assert VALUES[option] <= set(plain(" ".join(texts)).split())
 
 
 def statuses(text: str) -> set[int]:
@@ -266,7 +264,7 @@ autoload -Uz compinit && compinit -D -u
 _nightly() { compadd -- --tidy --twice }
 compdef _nightly nightly
 compadd() {
-    if (( ! ${@[1,(i)--]:#^-[OAD]*} )); then
+    if [[ -z ${(M)@[1,(i)(-|--)]:#-[OAD]*} ]]; then
         local -a matching
         builtin compadd -O matching "$@"
         offered+=("${matching[@]}")
@@ -314,7 +312,9 @@ class Zsh:
 
 
 @pytest.fixture(scope="module", params=["bash", "zsh", "fish"])
-def offered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offered]:
+def offered(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Offered]:
     """What a shell offers at the end of a line."""
     home = tmp_path_factory.mktemp("home")
     shell: Shell | Zsh
@@ -325,7 +325,9 @@ def offered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         shell = Shell([installed("fish"), "-c", script], home)
     else:
         assert BASH_COMPLETION.exists(), "bash-completion is not installed; .ci/run installs it"
-        script = f"source {BASH_COMPLETION}\n" + IN_BASH.replace("COMPLETION", shlex.quote(str(BASH)))
+        script = f"source {BASH_COMPLETION}\n" + IN_BASH.replace(
+            "COMPLETION", shlex.quote(str(BASH))
+        )
         shell = Shell([installed("bash"), "--norc", "-c", script], home)
     yield shell
     shell.close()
@@ -370,7 +372,7 @@ def test_only_zones_that_exist_are_offered(offered: Offered, option: str) -> Non
     assert [zone for zone in zones if not known_zone(zone)] == []
 
 
-@pytest.mark.parametrize("before", ["", "-- ", "--zone GB ", "-z GB -- ", "--zone=GB -q "])
+@pytest.mark.parametrize("before", ["", "-- ", "-z GB ", "-d 07:00 -- ", "--zone=GB -q "])
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_the_wrapped_commands_own_completion_takes_over(
     offered: Offered, command: str, before: str
@@ -387,9 +389,7 @@ def test_options_of_ours_are_not_offered_behind_the_wrapped_command(offered: Off
     assert "--zone" not in offered("carbonwait run -- nightly --")
 
 
-def test_files_are_offered_as_a_forecast(
-    offered: Offered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_offered_as_a_forecast(offered: Offered, tmp_path: Path) -> None:
     (tmp_path / "grid.csv").touch()
     names = {Path(name).name for name in offered(f"carbonwait run --forecast {tmp_path}/gr")}
     assert names == {"grid.csv"}
