@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from carbonwait.core.errors import CarbonwaitError, LedgerUnavailable, MeterUnavailable
+from carbonwait.core.errors import LedgerUnavailable, MeterUnavailable, Mistake
 from carbonwait.core.records import Instant, MeterInfo, Rung
 from carbonwait.core.units import format_span
 from carbonwait.grid import registry, zones
@@ -18,10 +18,11 @@ from carbonwait.ledger.store import Ledger
 from carbonwait.metering.meter import Meter
 from carbonwait.process.child import own_environment
 from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.intensities import Intensities, Outlook
 from carbonwait.stories.planning import Request, prepare
 
 _METER_READY_WITHIN_S = 15.0
+_AHEAD_S = 24 * 3600.0
 _OLDEST_SANE_S = 1_767_225_600.0  # 2026-01-01: an earlier clock has not been set
 _POWERCAP = Path("/sys/class/powercap")
 
@@ -59,7 +60,7 @@ def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagn
         _config(settings),
         _zone(outlook),
         *_forecast(outlook, now),
-        *_keys(settings),
+        *_providers(outlook.zone, settings, environ, now),
         *_meters(_meter_info(environ)),
         _ledger(environ),
         _cache(environ),
@@ -99,30 +100,53 @@ def _forecast(outlook: Outlook, now: Instant) -> list[Check]:
     return [Check("forecast", True, "; ".join((detail, *outlook.notes)))]
 
 
-def _keys(settings: Settings) -> list[Check]:
-    """One line per provider: whether it needs a key, and whether there is one."""
+def _providers(
+    zone: str | None, settings: Settings, environ: Mapping[str, str], now: Instant
+) -> list[Check]:
+    """One finding per provider: what it needs, and whether those that can serve the zone do."""
     checks = []
     for name in registry.PROVIDERS:
         try:
-            table = settings.provider(name)
-            state = _key_state(name, table)
-            licence = registry.PROVIDERS[name](table).licence
-            checks.append(Check(f"provider {name}", True, f"{state}; {licence}"))
-        except CarbonwaitError as error:
-            text, _, remedy = str(error).partition("; ")
+            checks.append(_provider(name, zone, settings, environ, now))
+        except Mistake as mistake:
+            text, _, remedy = str(mistake).partition("; ")
             checks.append(Check(f"provider {name}", False, text, remedy))
     return checks
 
 
-def _key_state(name: str, table: Mapping[str, object]) -> str:
+def _provider(
+    name: str, zone: str | None, settings: Settings, environ: Mapping[str, str], now: Instant
+) -> Check:
+    table = settings.provider(name)
+    provider = registry.PROVIDERS[name](table)
+    state, ready = _key_state(name, table)
+    detail = f"{state}; {provider.licence}"
+    if not ready or zone is None:
+        return Check(f"provider {name}", True, detail)
+    if not provider.covers(zone):
+        return Check(f"provider {name}", True, f"does not cover {zone}; {detail}")
+    choice = zones.ZoneChoice(zone, "as found")
+    outlook = Intensities(choice, settings, environ, provider=name).outlook(now, now + _AHEAD_S)
+    if outlook.rung == "live":
+        return Check(f"provider {name}", True, f"answers for {zone}; {detail}")
+    reason, _, _ = next(iter(outlook.warnings), "it gives no forecast").partition("; planning")
+    remedy = "check the key and its plan" if "token" in state else "check the network"
+    return Check(f"provider {name}", False, f"{reason}; {detail}", remedy)
+
+
+def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:
+    """Whether there is a key where one is needed, in words and as a flag; never the key."""
     if name == "electricity_maps":
-        return "a token is set" if table.get("token") else "no token (ELECTRICITYMAPS_TOKEN)"
+        there = bool(table.get("token"))
+        return ("a token is set" if there else "no token (ELECTRICITYMAPS_TOKEN)"), there
     if name == "watttime":
-        there = table.get("username") and table.get("password")
-        return "an account is set" if there else "no account (WATTTIME_USERNAME, WATTTIME_PASSWORD)"
+        there = bool(table.get("username") and table.get("password"))
+        missing = "no account (WATTTIME_USERNAME, WATTTIME_PASSWORD)"
+        return ("an account is set" if there else missing), there
     if name == "carbon_aware_sdk":
-        return f"at {table['base_url']}" if table.get("base_url") else "no base_url of yours"
-    return "needs no key"
+        address = table.get("base_url")
+        return (f"at {address}" if address else "no base_url of yours"), bool(address)
+    return "needs no key", True
 
 
 def _meter_info(environ: Mapping[str, str]) -> MeterInfo | str:

@@ -78,9 +78,7 @@ def test_the_walk_finds_commands_at_both_levels() -> None:
 
 def section(heading: str) -> str:
     """The source of one section, its subsections included."""
-    found = re.search(
-        rf"^\.Sh {re.escape(heading)}$(.*?)(?=^\.Sh |\Z)", MANUAL.read_text(), re.M | re.S
-    )
+    found = re.search(rf"(?ms)^\.Sh {re.escape(heading)}$(.*?)(?=^\.Sh |\Z)", MANUAL.read_text())
     assert found, f"the manual page has no section {heading}"
     return found[1]
 
@@ -88,9 +86,9 @@ def section(heading: str) -> str:
 def documented_options() -> dict[str, set[str]]:
     """Options by the heading that they stand under."""
     found: dict[str, set[str]] = {}
-    for part in re.split(r"^\.Ss ", section("OPTIONS"), flags=re.M)[1:]:
+    for part in re.split(r"(?m)^\.Ss ", section("OPTIONS"))[1:]:
         heading, _, text = part.partition("\n")
-        items = re.findall(r"^\.It (.*)$", text, re.M)
+        items = re.findall(r"(?m)^\.It (.*)$", text)
         found[heading] = {f"-{flag}" for item in items for flag in re.findall(r"Fl (\S+)", item)}
     return found
 
@@ -103,7 +101,7 @@ def documented_for(command: str) -> set[str]:
 
 def plain(macros: str) -> str:
     """The words of mdoc source without its markup."""
-    return re.sub(r"^\.\w+|\b(?:Cm|Fl|Ar|Ev|Pa|Li)\b|[,.()]", " ", macros, flags=re.M)
+    return re.sub(r"(?m)^\.\w+|\b(?:Cm|Fl|Ar|Ev|Pa|Li)\b|[,.()]", " ", macros)
 
 
 def test_the_manual_page_has_no_fault_that_its_checker_knows() -> None:
@@ -128,17 +126,17 @@ def test_the_general_options_are_those_of_the_program() -> None:
 
 @pytest.mark.parametrize("command", sorted(TOP))
 def test_the_manual_page_shows_each_command_in_its_synopsis(command: str) -> None:
-    assert re.search(rf"^\.Cm {command}$", section("SYNOPSIS"), re.M)
+    assert re.search(rf"(?m)^\.Cm {command}$", section("SYNOPSIS"))
 
 
 def test_the_manual_page_describes_these_commands_and_no_other() -> None:
     listed = section("DESCRIPTION").partition("The commands are:")[2].partition("\n.El")[0]
-    assert set(re.findall(r"^\.It Cm (\w+)", listed, re.M)) == TOP
+    assert set(re.findall(r"(?m)^\.It Cm (\w+)", listed)) == TOP
 
 
 @pytest.mark.parametrize("group", sorted({words[0] for words in COMMANDS if len(words) > 1}))
 def test_the_manual_page_names_each_subcommand(group: str) -> None:
-    listed = re.search(rf"^\.It Cm {group} Cm (.*)$", section("DESCRIPTION"), re.M)
+    listed = re.search(rf"(?m)^\.It Cm {group} Cm (.*)$", section("DESCRIPTION"))
     assert listed
     assert set(listed[1].split(" | ")) == subcommands((group,))
 
@@ -146,15 +144,13 @@ def test_the_manual_page_names_each_subcommand(group: str) -> None:
 @pytest.mark.parametrize("option", sorted(VALUES))
 def test_the_manual_page_names_every_value_of_an_option(option: str) -> None:
     texts = re.findall(
-        rf"^\.It [^\n]*Fl -{option[2:]} Ar \w+\n(.*?)(?=^\.It |^\.El)",
-        section("OPTIONS"),
-        re.M | re.S,
+        rf"(?ms)^\.It [^\n]*Fl -{option[2:]} Ar \w+\n(.*?)(?=^\.It |^\.El)", section("OPTIONS")
     )
     assert VALUES[option] <= set(plain(" ".join(texts)).split())
 
 
 def statuses(text: str) -> set[int]:
-    return {int(status) for status in re.findall(r"^\.It (\d+)$", text, re.M)}
+    return {int(status) for status in re.findall(r"(?m)^\.It (\d+)$", text)}
 
 
 def test_the_manual_page_has_every_exit_status_of_run() -> None:
@@ -171,20 +167,20 @@ def test_the_manual_page_has_every_exit_status_of_the_other_commands() -> None:
 @pytest.mark.parametrize("status", [0, 1])
 def test_the_manual_page_says_what_the_exit_status_of_doctor_means(status: int) -> None:
     others = section("EXIT STATUS").partition("The other commands")[2]
-    meaning = re.search(rf"^\.It {status}\n(.*?)(?=^\.It |^\.El)", others, re.M | re.S)
+    meaning = re.search(rf"(?ms)^\.It {status}\n(.*?)(?=^\.It |^\.El)", others)
     assert meaning
     assert "doctor" in meaning[1]
 
 
 def test_the_manual_page_has_the_rungs_of_the_ladder_from_the_top() -> None:
     ladder = section("DESCRIPTION").partition(".Ss Where intensities come from")[2]
-    assert tuple(re.findall(r"^\.It Cm (\w+)$", ladder, re.M)) == get_args(Rung)
+    assert tuple(re.findall(r"(?m)^\.It Cm (\w+)$", ladder)) == get_args(Rung)
 
 
 def test_the_manual_page_has_every_variable_that_is_read() -> None:
     source = Path(settings.__file__).read_text()
     read = set(re.findall(r'"((?:CARBONWAIT|ELECTRICITYMAPS|WATTTIME)_[A-Z]+)"', source))
-    items = re.findall(r"^\.It Ev (.*)$", section("ENVIRONMENT"), re.M)
+    items = re.findall(r"(?m)^\.It Ev (.*)$", section("ENVIRONMENT"))
     named = {name for item in items for name in item.split(" , ")}
     assert len(read) >= 10
     assert read <= named
@@ -217,7 +213,7 @@ class Shell:
         assert self._process.stdout
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        offered = set()
+        offered: set[str] = set()
         for answer in self._process.stdout:
             if answer == "END\n":
                 return offered
@@ -293,7 +289,7 @@ class Zsh:
         self._shell = pexpect.spawn(
             installed("zsh"),
             ["-f", "-i"],
-            env=environment,  # type: ignore[arg-type]
+            env=environment,
             encoding="utf-8",
             dimensions=(50, 1000),
             timeout=PATIENCE_S,
