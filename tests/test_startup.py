@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from carbonwait import __version__
 
 SLOW = ("rich", "httpx", "codecarbon", "pandas", "pydantic", "typer", "numpy", "click")

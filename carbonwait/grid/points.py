@@ -158,12 +158,9 @@ def _without_odd_zeros(spans: list[Span]) -> list[Span]:
     runs = [list(run) for _, run in groupby(spans, lambda span: span.value == 0)]
     kept: list[Span] = []
     for index, run in enumerate(runs):
-        beside = [*(runs[index - 1][-1:] if index else ()), *_first(runs, index + 1)]
+        before = [runs[index - 1][-1]] if index else []
+        beside = [*before, *(following[0] for following in runs[index + 1 : index + 2])]
         most = _BESIDE_A_ZERO_G_PER_KWH if len(run) == 1 else _BESIDE_ZEROS_G_PER_KWH
         if run[0].value != 0 or all(span.value <= most for span in beside):
             kept.extend(run)
     return kept
-
-
-def _first(runs: list[list[Span]], index: int) -> list[Span]:
-    return runs[index][:1] if index < len(runs) else []

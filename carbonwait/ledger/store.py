@@ -249,9 +249,10 @@ class Ledger:
         All but idle: less than 5 % of the time of its logical CPUs was busy.
         """
         found = self._read(
-            "SELECT MIN(cpu_j / (slot_end - slot_start)) FROM energy JOIN runs ON runs.id = run_id"
-            " WHERE owner_host = ? AND ended >= ? AND method_cpu = 'rapl' AND cpu_j IS NOT NULL"
-            " AND busy_s < 0.05 * ? * (slot_end - slot_start)",
+            "SELECT MIN(slot.cpu_j / (slot_end - slot_start))"
+            " FROM energy AS slot JOIN runs ON runs.id = run_id"
+            " WHERE owner_host = ? AND ended >= ? AND method_cpu = 'rapl'"
+            " AND slot.cpu_j IS NOT NULL AND slot.busy_s < 0.05 * ? * (slot_end - slot_start)",
             (rows.storable(host), since, logical_cpus),
         )
         floor: float | None = found[0][0]

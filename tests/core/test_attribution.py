@@ -306,6 +306,15 @@ def test_the_floor_is_taken_off_only_while_the_meter_looked() -> None:
     assert cpu_part(slots, busy_s=30.0, idle_floor_w=20.0) == pytest.approx(800)
 
 
+def test_the_floor_is_not_taken_off_where_the_meter_saw_no_cpu() -> None:
+    rows = [
+        MeterRow(MIDNIGHT, MIDNIGHT + 10, Energy(cpu_j=1000.0)),
+        MeterRow(MIDNIGHT + 10, MIDNIGHT + 40, Energy(gpu_j=1000.0)),
+    ]
+    slots = slots_between(rows, MIDNIGHT, MIDNIGHT + 40, [])
+    assert cpu_part(slots, busy_s=30.0, idle_floor_w=20.0) == pytest.approx(800)
+
+
 def test_the_energy_is_spread_as_the_machines_was() -> None:
     part = attribute(TWO, MEASURED, USAGE, busy_s=60.0, idle_floor_w=10.0)
     assert [slot.job.cpu_j for slot in part.slots] == pytest.approx([250, 750])

@@ -41,15 +41,39 @@ def test_the_lines_of_code_on_a_command_line_are_not_in_the_name(interpreter: st
 
 @pytest.mark.parametrize(
     "options",
-    [["-lc"], ["-ec"], ["-xc"], ["-l", "-c"], ["-o", "pipefail", "-c"], ["-euo", "pipefail", "-c"]],
+    [
+        ["-lc"],
+        ["-ec"],
+        ["-ce"],
+        ["-c", "-e"],
+        ["-l", "-c"],
+        ["-o", "pipefail", "-c"],
+        ["-euo", "pipefail", "-c"],
+    ],
 )
 def test_the_lines_of_code_given_to_a_shell_are_not_in_the_name(options: list[str]) -> None:
     assert "secret" not in job_name(["bash", *options, "login secret"])
 
 
 @pytest.mark.parametrize(
+    "command",
+    ["perl -ne", "perl -lane", "perl -E", "ruby -ne", "php -r", "node -p", "node --eval", "lua -e"],
+)
+def test_the_lines_of_code_given_to_other_interpreters_are_not_in_the_name(command: str) -> None:
+    assert "secret" not in job_name([*command.split(), "login secret"])
+
+
+@pytest.mark.parametrize(
     "options",
-    [["-c"], ["-lc"], ["-ec"], ["-o", "pipefail", "-c"], ["-euo", "pipefail", "-c"]],
+    [
+        ["-c"],
+        ["-lc"],
+        ["-ec"],
+        ["-ce"],
+        ["-c", "-e"],
+        ["-o", "pipefail", "-c"],
+        ["-euo", "pipefail", "-c"],
+    ],
 )
 def test_two_jobs_of_inline_code_do_not_share_a_name(options: list[str]) -> None:
     one, other = (job_name(["bash", *options, code]) for code in ("cd /a; make", "cd /b; make"))

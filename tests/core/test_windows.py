@@ -59,7 +59,7 @@ def test_a_range_of_days_goes_from_the_first_to_the_last_around_the_week(
     assert window.days == expected
 
 
-NO_WINDOWS = ["", "01:00", "01:00-", "1-5", "01:00-05:00 Mon", "Mon 01:00", "01:00–05:00"]
+NO_WINDOWS = ["", "01:00", "01:00-", "1-5", "01:00-05:00 Mon", "Mon 01:00", "01:00 to 05:00"]
 
 
 @pytest.mark.parametrize("text", NO_WINDOWS)

@@ -179,19 +179,19 @@ def test_without_a_path_the_systems_own_folders_are_searched() -> None:
 
 
 def test_a_missing_command_is_told_by_name_and_remedy() -> None:
-    with pytest.raises(CannotRun, match="^'no-such' was not found; check the name and PATH$"):
+    with pytest.raises(CannotRun, match=r"^'no-such' was not found; check the name and PATH$"):
         find_command("no-such", {b"PATH": b"/bin"})
 
 
 def test_a_command_that_cannot_be_executed_is_told_by_name_and_remedy(places: Path) -> None:
     plain = str(places / "plain" / "job")
-    with pytest.raises(CannotRun, match="cannot be executed; check that it is a program$") as told:
+    with pytest.raises(CannotRun, match=r"cannot be executed; check that it is a program$") as told:
         find_command(plain, {})
     assert repr(plain) in str(told.value)
 
 
 def test_a_missing_interpreter_is_told_in_one_line(places: Path) -> None:
-    with pytest.raises(CannotRun, match="job' cannot be started: No such file or directory$"):
+    with pytest.raises(CannotRun, match=r"job' cannot be started: No such file or directory$"):
         spawn([str(places / "orphan" / "job")], {}, NO_SIGNALS)
 
 
@@ -257,8 +257,8 @@ def test_an_environment_entry_without_a_name_does_not_stop_the_command() -> None
 
 
 def test_group_session_and_folder_are_the_callers(tmp_path: Path) -> None:
-    code = "import os, sys; print(os.getpgrp(), os.getsid(0), os.getcwd(), file=open(sys.argv[1], 'w'))"
-    run(sys.executable, "-c", code, str(tmp_path / "out"))
+    code = "import os; print(os.getpgrp(), os.getsid(0), os.getcwd(), flush=True)"
+    run("sh", "-c", f"exec {sys.executable} -c '{code}' > {tmp_path}/out")
     expected = f"{os.getpgrp()} {os.getsid(0)} {Path.cwd()}"
     assert (tmp_path / "out").read_text().strip() == expected
 
@@ -291,7 +291,7 @@ def test_an_open_descriptor_is_passed_on() -> None:
     os.set_inheritable(write_end, True)
     run(sys.executable, "-S", "-c", f"import os; os.write({write_end}, b'here')")
     os.close(write_end)
-    with open(read_end, "rb") as pipe:
+    with os.fdopen(read_end, "rb") as pipe:
         assert pipe.read() == b"here"
 
 

@@ -44,7 +44,11 @@ def output(script: str, **options: object) -> list[str]:
 
 
 def ignoring(*signums: int) -> Callable[[], None]:
-    return lambda: [signal.signal(s, signal.SIG_IGN) for s in signums] and None
+    def ignore() -> None:
+        for signum in signums:
+            signal.signal(signum, signal.SIG_IGN)
+
+    return ignore
 
 
 # --- the queue ----------------------------------------------------------------------------------
@@ -182,7 +186,8 @@ def test_the_mask_for_a_child_is_the_callers() -> None:
 def test_stop_and_window_signals_are_left_alone() -> None:
     script = """
         SignalQueue()
-        say(signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH})
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        say(blocked & {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH})
     """
     assert output(script) == ["set()"]
 
