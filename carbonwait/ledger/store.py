@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
-from carbonwait.core.records import Decision, Instant, Run, Signal
+from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.ledger import rows, totals
 from carbonwait.ledger.connection import connect, in_words
 
@@ -269,20 +269,14 @@ class Ledger:
 
     def totals(
         self,
-        by: totals.By | None = None,
+        by: totals.By = "name",
         *,
         since: Instant | None = None,
         until: Instant | None = None,
-        signal_kind: Signal = "average",
         utc_offset_s: int = 0,
-    ) -> list[totals.Totals]:
+    ) -> list[totals.Cell]:
         """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
         with in_words(self.path):
-            return totals.totals_of(
-                self._connection,
-                by,
-                since=since,
-                until=until,
-                signal_kind=signal_kind,
-                utc_offset_s=utc_offset_s,
+            return totals.cells(
+                self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
             )

@@ -6,14 +6,13 @@ that a run without one of two figures makes no unlike sums.
 """
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from carbonwait.core.records import Emissions, Instant, Signal
 from carbonwait.ledger.rows import loaded
 
-By = Literal["name", "day", "zone", "provider", "strategy", "rung", "method"]
-
-DAY_S = 86400
+By = Literal["name", "zone", "provider", "strategy", "rung"]
 
 
 class Totals(NamedTuple):
@@ -70,53 +69,86 @@ def _pct(part: float | None, whole: float | None) -> float | None:
 
 _KEYS: dict[By, str] = {
     "name": "name",
-    "day": "date(started + :utc_offset_s, 'unixepoch')",
     "zone": "zone",
     "provider": "provider",
     "strategy": "strategy",
     "rung": "rung",
-    "method": "method_cpu",
 }
+
+# The cells are as fine as any table of a report needs, so that the runs are read only once.
+_CELL = "date(started + :utc_offset_s, 'unixepoch'), rung, method_cpu, signal_kind"
 
 _SUMS = """
     COUNT(*), SUM(energy_j), SUM(measured_j),
     SUM(actual_g), SUM(if_now_g), SUM(if_static_g), SUM(if_dynamic_g), SUM(best_g), SUM(waiting_g),
     SUM(saving_g), SUM(CASE WHEN saving_g IS NOT NULL THEN if_now_g END),
-    SUM(if_static_g - actual_g - COALESCE(waiting_g, 0)),
-    SUM(CASE WHEN actual_g IS NOT NULL THEN if_static_g END),
+    SUM(if_static_g - actual_g - waiting_g),
+    SUM(CASE WHEN actual_g + waiting_g IS NOT NULL THEN if_static_g END),
     SUM(accounting = 'settled'), SUM(accounting = 'pending'),
     SUM(ended > deadline), SUM(static_assumed AND if_static_g IS NOT NULL), SUM(energy_j IS NULL)
 """
 
 _WHERE = """
-    state IN ('finished', 'lost') AND started IS NOT NULL AND signal_kind = :signal_kind
+    state IN ('finished', 'lost') AND started IS NOT NULL
     AND submitted >= :since AND submitted < :until
 """
 
 
-def totals_of(
+class Cell(NamedTuple):
+    """The sums of the runs that have all of these in common, as they come from SQLite."""
+
+    key: str | None
+    day: str
+    rung: str
+    method: str
+    signal_kind: Signal
+    sums: tuple[float | None, ...]
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return int(self.sums[0] or 0)
+
+
+def cells(
     connection: sqlite3.Connection,
-    by: By | None,
+    by: By,
     *,
     since: Instant | None,
     until: Instant | None,
-    signal_kind: Signal,
     utc_offset_s: int,
-) -> list[Totals]:
-    """One entry per key, days in order, else most emissions first; `by` None: all runs at once."""
+) -> list[Cell]:
+    """The runs submitted in `[since, until)`, added up by key, local day, rung, meter, signal."""
     values = {
-        "signal_kind": signal_kind,
         "since": float("-inf") if since is None else since,
         "until": float("inf") if until is None else until,
         "utc_offset_s": utc_offset_s,
     }
-    # What goes into the statement are constants of this file.
-    key = "NULL" if by is None else _KEYS[by]
-    order = "1" if by == "day" else "SUM(actual_g) DESC, COUNT(*) DESC, 1"
-    statement = f"SELECT {key}, {_SUMS} FROM runs WHERE {_WHERE} GROUP BY 1 ORDER BY {order}"
-    return [_totals(loaded(row)) for row in connection.execute(statement, values)]
+    statement = (
+        f"SELECT {_CELL}, {_KEYS[by]}, {_SUMS} FROM runs WHERE {_WHERE} GROUP BY 1, 2, 3, 4, 5"
+    )
+    return [_cell(loaded(row)) for row in connection.execute(statement, values)]
 
 
-def _totals(row: list[Any]) -> Totals:
-    key, runs, energy_j, measured_j, *rest = row
+def _cell(row: list[Any]) -> Cell:
+    day, rung, method, signal_kind, key, *sums = row
+    return Cell(key, day, rung, method, signal_kind, tuple(sums))
+
+
+def added(cells: Iterable[Cell], key: str | None = None) -> Totals | None:
+    """The sums of several cells; None of none. What no run has stays unknown."""
+    total: Sequence[float | None] | None = None
+    for cell in cells:
+        if total is None:
+            total = cell.sums
+        else:
+            total = [
+                b if a is None else a if b is None else a + b
+                for a, b in zip(total, cell.sums, strict=True)
+            ]
+    return None if total is None else _totals(key, total)
+
+
+def _totals(key: str | None, sums: Sequence[Any]) -> Totals:
+    runs, energy_j, measured_j, *rest = sums
     return Totals(key, runs, energy_j, measured_j, Emissions(*rest[:6]), *rest[6:])

@@ -4,16 +4,17 @@ Figures of the average and of the marginal signal answer different questions and
 up: the marginal ones stand apart.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import cast
 
 from carbonwait.core.errors import Mistake
-from carbonwait.core.records import Instant, Signal
+from carbonwait.core.records import Instant
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.grid.zones import local_timezone
-from carbonwait.ledger.totals import By, Totals
+from carbonwait.ledger.totals import By, Cell, Totals, added
 from carbonwait.process.clock import local_zone
 from carbonwait.stories.upkeep import opened
 
@@ -57,23 +58,42 @@ def make_report(
     with opened(environ, now) as ledger:
         if ledger is None:
             return Report(first, last)
+        cells = ledger.totals(cast(By, by), since=first, until=last, utc_offset_s=offset_s)
+    average = [cell for cell in cells if cell.signal_kind == "average"]
+    marginal = [cell for cell in cells if cell.signal_kind == "marginal"]
+    return Report(
+        since=first,
+        until=last,
+        total=added(average),
+        groups=_dirtiest_first(_grouped(average, lambda cell: cell.key)),
+        days=sorted(_grouped(average, lambda cell: cell.day), key=lambda day: str(day.key)),
+        rungs=_counts(average, lambda cell: cell.rung),
+        methods=_counts(average, lambda cell: cell.method),
+        marginal=added(marginal),
+        marginal_groups=_dirtiest_first(_grouped(marginal, lambda cell: cell.key)),
+    )
 
-        def totals(key: By | None, signal: Signal = "average") -> list[Totals]:
-            return ledger.totals(
-                key, since=first, until=last, signal_kind=signal, utc_offset_s=offset_s
-            )
 
-        return Report(
-            since=first,
-            until=last,
-            total=next(iter(totals(None)), None),
-            groups=totals(cast(By, by)),
-            days=totals("day"),
-            rungs={str(group.key): group.runs for group in totals("rung")},
-            methods={str(group.key): group.runs for group in totals("method")},
-            marginal=next(iter(totals(None, "marginal")), None),
-            marginal_groups=totals(cast(By, by), "marginal"),
-        )
+def _grouped(cells: Iterable[Cell], key: Callable[[Cell], str | None]) -> list[Totals]:
+    groups: dict[str | None, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    sums = (added(several, name) for name, several in groups.items())
+    return [total for total in sums if total is not None]
+
+
+def _dirtiest_first(groups: Iterable[Totals]) -> list[Totals]:
+    def rank(group: Totals) -> tuple[float, int, str]:
+        return -(group.emissions.actual_g or 0.0), -group.runs, str(group.key)
+
+    return sorted(groups, key=rank)
+
+
+def _counts(cells: Iterable[Cell], key: Callable[[Cell], str]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for cell in cells:
+        counts[key(cell)] += cell.runs
+    return dict(counts)
 
 
 def _bound(text: str, now: Instant, local: tzinfo) -> Instant:

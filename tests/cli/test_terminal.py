@@ -4,6 +4,7 @@ What must hold for every wrapped command must hold for `nice` too; that checks t
 """
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -51,6 +52,7 @@ class Terminal:
             timeout=PATIENCE_S,
         )
         self.screen.delaybeforesend = None
+        self.screen.ptyproc.delayafterclose = self.screen.ptyproc.delayafterterminate = 0.01
         self.until("<prompt>")
 
     def type(self, line: str) -> None:
@@ -69,11 +71,13 @@ class Terminal:
         return self.until("<prompt>")
 
     def status(self) -> int:
-        """The status of the last command, once there is a prompt again."""
-        self.prompt()
+        """The status of the last command, after whose prompt this is asked."""
         self.type("echo status=$?")
         self.until(r"status=(\d+)\r\n<prompt>")
         return int(self.screen.match.group(1))
+
+    def close(self) -> None:
+        self.screen.close(force=True)
 
 
 @pytest.fixture
@@ -86,12 +90,12 @@ def terminal(user: User) -> Iterator[Open]:
 
     yield open_terminal
     for one in opened:
-        one.screen.close(force=True)
+        one.close()
 
 
-@pytest.fixture(params=WRAPPERS.values(), ids=WRAPPERS.keys())
+@pytest.fixture(params=list(WRAPPERS))
 def wrapper(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    return WRAPPERS[request.param]
 
 
 # --- the wrapped command on a terminal ----------------------------------------------------------
@@ -100,6 +104,7 @@ def wrapper(request: pytest.FixtureRequest) -> str:
 def test_the_command_has_the_terminal_on_all_three_streams(terminal: Open, wrapper: str) -> None:
     shell = terminal()
     shell.type(f"{wrapper} sh -c 'test -t 0 && test -t 1 && test -t 2'")
+    shell.prompt()
     assert shell.status() == 0
 
 
@@ -113,6 +118,7 @@ def test_ctrl_c_reaches_the_command_exactly_once(terminal: Open, wrapper: str) -
     shell.until("ready")
     shell.press("c")
     shell.until(r"count=1\r\n")
+    shell.prompt()
     assert shell.status() == 7
 
 
@@ -126,6 +132,7 @@ def test_ctrl_z_stops_it_and_fg_goes_on(terminal: Open, wrapper: str) -> None:
     shell.type("fg")
     shell.until("read x")
     shell.type("line")
+    shell.prompt()
     assert shell.status() == 5
 
 
@@ -136,6 +143,7 @@ def test_the_command_sees_the_size_and_every_change_of_it(terminal: Open, wrappe
     shell.until("31 91\r\n")
     shell.screen.setwinsize(32, 92)
     shell.until("32 92\r\n")
+    shell.prompt()
     assert shell.status() == 6
 
 
@@ -155,6 +163,7 @@ def test_a_reader_in_the_background_stops_and_fg_goes_on(terminal: Open, wrapper
     shell.until("read x")
     shell.type("word")
     shell.until(r"got=word\r\n")
+    shell.prompt()
     assert shell.status() == 4
 
 
@@ -163,10 +172,11 @@ def test_ctrl_c_stops_the_script_around_it(terminal: Open, wrapper: str, user: U
     program = wrapper.replace("carbonwait", shlex.join(PROGRAM))
     script.write_text(f"{program} sh -c 'echo ready; exec sleep 30'\necho rest\n")
     shell = terminal()
-    shell.type(f"bash {script}; echo status=$?")
+    shell.type(f"bash {script}")
     shell.until("ready")
     shell.press("c")
-    assert "rest" not in shell.until(r"status=130\r\n")
+    assert "rest" not in shell.prompt()
+    assert shell.status() == 130
 
 
 def test_a_second_ctrl_c_reaches_a_command_that_survived_the_first(
@@ -182,6 +192,7 @@ def test_a_second_ctrl_c_reaches_a_command_that_survived_the_first(
         shell.until(heard)
         shell.press("c")
     shell.until("got2")
+    shell.prompt()
     assert shell.status() == 3
 
 
@@ -191,6 +202,7 @@ def test_a_command_that_stops_itself_gives_the_prompt_back(terminal: Open, wrapp
     shell.until("Stopped")
     shell.prompt()
     shell.type("fg")
+    shell.prompt()
     assert shell.status() == 4
 
 
@@ -224,7 +236,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         f" -- sh -c {shlex.quote(script)} > out"
     )
     screen = words_of(terminal.prompt())
-    terminal.screen.close(force=True)
+    terminal.close()
     lines = [line for line in re.split(r"[\r\n]+", screen) if line.strip()]
     return {
         "plan": lines[0],
@@ -268,7 +280,7 @@ def test_there_is_one_line_at_the_end(shown: dict[str, Any]) -> None:
 def test_the_line_at_the_end_has_the_status_and_the_estimated_saving(
     shown: dict[str, Any],
 ) -> None:
-    pattern = r"carbonwait: run \w{13}: exit 0 after \ds; [\d.]+ m?Wh, [\d.]+ m?gCO2eq, "
+    pattern = r"carbonwait: run \w{13}: exit 0 after \ds; [\d.]+ m?Wh, [\d.]+ m?g CO2eq, "
     assert re.match(pattern + r"estimated saving [\d.]+ m?g \(\d+ %\)$", shown["end"])
 
 
@@ -317,6 +329,7 @@ def test_ctrl_c_while_waiting_ends_it_with_130(terminal: Open, user: User) -> No
     shell.type(far_ahead(user, "touch ran"))
     shell.until("waiting until")
     shell.press("c")
+    shell.prompt()
     assert shell.status() == 130
     assert not (user.home / "ran").exists()
     assert state(user) == "aborted"
@@ -326,17 +339,18 @@ def test_ctrl_c_while_waiting_ends_the_script_around_it(terminal: Open, user: Us
     command = far_ahead(user, "true").replace("carbonwait", shlex.join(PROGRAM))
     (user.home / "script").write_text(f"{command}\necho rest\n")
     shell = terminal()
-    shell.type("bash script; echo status=$?")
+    shell.type("bash script")
     shell.until("waiting until")
     shell.press("c")
-    assert "rest" not in shell.until(r"status=130\r\n")
+    assert "rest" not in shell.prompt()
+    assert shell.status() == 130
 
 
 def test_stdin_is_untouched_while_waiting(terminal: Open, user: User) -> None:
     shell = terminal()
-    clean_from(user.home / "f.csv", 5)
+    clean_from(user.home / "f.csv", 3)
     shell.type(
-        "carbonwait run --no-meter --forecast f.csv --duration 1s -d 10s -- "
+        "carbonwait run --no-meter --forecast f.csv --duration 1s -d 8s -- "
         "sh -c 'read x; echo got=$x'"
     )
     shell.until("waiting until")
@@ -354,8 +368,9 @@ def test_ctrl_z_while_waiting_gives_the_prompt_back_and_fg_waits_on(
     shell.until("Stopped")
     shell.prompt()
     shell.type("fg")
-    shell.until("waiting until")
+    shell.until("-- true")
     shell.press("c")
+    shell.prompt()
     assert shell.status() == 130
 
 
@@ -377,8 +392,7 @@ def test_the_line_shown_tells_how_to_start_at_once(terminal: Open, user: User) -
     shell.type(far_ahead(user, "echo started"))
     shell.until(r"waiting until.*kill -USR1 (\d+)")
     pid = int(shell.screen.match.group(1))
-    import os
-
     os.kill(pid, signal.SIGUSR1)
     shell.until(r"started\r\n")
+    shell.prompt()
     assert shell.status() == 0

@@ -19,6 +19,7 @@ from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.records import Decision, Emissions, Energy, Methods, Owner, Run
 from carbonwait.ledger import schema
 from carbonwait.ledger.store import Ledger
+from carbonwait.ledger.totals import Totals, added
 
 
 @pytest.fixture
@@ -288,38 +289,48 @@ def test_a_finished_run_is_never_lost(ledger: Ledger) -> None:
 # --- totals -------------------------------------------------------------------------------------
 
 
+def total(ledger: Ledger) -> Totals:
+    """Everything in one sum."""
+    found = added(ledger.totals())
+    assert found is not None
+    return found
+
+
 def test_totals_add_up_by_name(ledger: Ledger) -> None:
     ledger.save(finished("a1"))
     ledger.save(finished("a2"))
     ledger.save(finished("a3", name="other"))
-    groups = {group.key: group for group in ledger.totals("name")}
-    assert groups["make"].emissions.actual_g == 120
-    assert groups["make"].saving_g == 80
+    groups = {cell.key: added([cell]) for cell in ledger.totals("name")}
+    make = groups["make"]
+    assert make is not None
+    assert (make.emissions.actual_g, make.saving_g) == (120, 80)
 
 
 def test_a_percentage_is_of_the_runs_that_have_both_figures(ledger: Ledger) -> None:
     ledger.save(finished("a1"))
     ledger.save(finished("a2", emissions=Emissions(None, 900.0)))
-    (total,) = ledger.totals()
-    assert total.saving_pct == pytest.approx(40)
+    assert total(ledger).saving_pct == pytest.approx(40)
 
 
 def test_runs_without_energy_are_counted_as_such(ledger: Ledger) -> None:
     ledger.save(finished("a1", energy=Energy(), emissions=Emissions(), accounting="none"))
-    (total,) = ledger.totals()
-    assert (total.runs, total.unmetered, total.energy_j) == (1, 1, None)
+    found = total(ledger)
+    assert (found.runs, found.unmetered, found.energy_j) == (1, 1, None)
 
 
 def test_the_marginal_signal_is_not_added_to_the_average(ledger: Ledger) -> None:
     ledger.save(finished("a1"))
     ledger.save(finished("a2", signal_kind="marginal"))
-    assert [total.runs for total in ledger.totals(signal_kind="marginal")] == [1]
+    assert {cell.signal_kind: cell.runs for cell in ledger.totals()} == {
+        "average": 1,
+        "marginal": 1,
+    }
 
 
 def test_a_day_is_the_local_one(ledger: Ledger) -> None:
     ledger.save(finished("a1", started=NOON + 11.5 * 3600))
-    (day,) = ledger.totals("day", utc_offset_s=3600)
-    assert day.key == "2026-11-24"
+    (cell,) = ledger.totals(utc_offset_s=3600)
+    assert cell.day == "2026-11-24"
 
 
 def test_runs_that_were_cancelled_are_not_counted(ledger: Ledger) -> None:
@@ -330,8 +341,15 @@ def test_runs_that_were_cancelled_are_not_counted(ledger: Ledger) -> None:
 def test_only_runs_submitted_between_the_bounds_count(ledger: Ledger) -> None:
     ledger.save(finished("a1"))
     ledger.save(finished("a2", submitted=NOON + 100))
-    (total,) = ledger.totals(since=NOON, until=NOON + 100)
-    assert total.runs == 1
+    (cell,) = ledger.totals(since=NOON, until=NOON + 100)
+    assert cell.runs == 1
+
+
+def test_sums_of_sums_are_those_of_all_runs(ledger: Ledger) -> None:
+    for number, rung in enumerate(["live", "typical", "live"]):
+        ledger.save(finished(f"a{number}", rung=rung))
+    found = total(ledger)
+    assert (found.runs, found.emissions.best_g, found.settled) == (3, 165, 3)
 
 
 # --- many at once -------------------------------------------------------------------------------

@@ -200,8 +200,8 @@ def test_a_tdp_that_is_none_is_unknown(tdp: object) -> None:
 
 # --- a CodeCarbon that fails at will ------------------------------------------------------------
 
-# Each sample is 60 J of CPU, no GPU and 120 J of RAM; `gives` says which sample of which tracker
-# has figures. The first two samples of a tracker are its baseline.
+# Each sample of the first tracker is 60 J of CPU, of the second one 120 J and so on; no GPU. GIVES
+# says which sample of which tracker has figures; its first two are the baseline.
 FAKE = """
 class OfflineEmissionsTracker:
     trackers = 0
@@ -218,10 +218,10 @@ class OfflineEmissionsTracker:
         self.samples += 1
         tracker, sample = self.number, self.samples
         if GIVES:
-            self.handler.out(None, Delta())
+            self.handler.out(None, Delta(tracker))
 
     def stop(self):
-        self.handler.out(None, Delta())
+        self.handler.out(None, Delta(self.number))
 
 class CPU:
     _mode, _tdp = "cpu_load", 8
@@ -230,7 +230,10 @@ class RAM:
     pass
 
 class Delta:
-    cpu_energy, gpu_energy, ram_energy = 60 / 3.6e6, 0.0, 120 / 3.6e6
+    gpu_energy, ram_energy = 0.0, 120 / 3.6e6
+
+    def __init__(self, tracker):
+        self.cpu_energy = 60 * tracker / 3.6e6
 """
 
 
@@ -369,10 +372,16 @@ def test_a_last_sample_without_figures_is_an_error(bench: Bench) -> None:
 
 
 def test_a_tracker_is_renewed_before_it_remembers_too_much(bench: Bench) -> None:
-    # One tracker lasts for three rows: 0.1, 0.2 and 0.3 s into its life.
-    running = bench.tracker("sample <= 5", 0.1, before="sidecar._TRACKER_LIFE_S = 0.25")
+    running = bench.tracker(period_s=0.1, before="sidecar._TRACKER_LIFE_S = 0.15")
     running.info()
-    rows = [running.row() for _ in range(5)]
+    joules = [running.row().energy.cpu_j for _ in range(3)]
+    assert joules == pytest.approx([60, 60, 120])
+
+
+def test_rows_of_a_renewed_tracker_do_not_overlap_those_before(bench: Bench) -> None:
+    running = bench.tracker(period_s=0.1, before="sidecar._TRACKER_LIFE_S = 0.05")
+    running.info()
+    rows = [running.row() for _ in range(3)]
     assert all(one.end <= other.start for one, other in pairwise(rows))
 
 
@@ -399,13 +408,16 @@ def test_no_inherited_descriptor_is_kept_open(bench: Bench) -> None:
 
 # --- the real one -------------------------------------------------------------------------------
 
-# Notes every attempt to reach the network and every file opened for writing, and tells at the end.
+# Notes every attempt to reach the network, every file opened for writing and every configuration
+# file looked for, and tells at the end.
 WATCHED = """
 import os, sys
 log, seen, leave = sys.argv.pop(), [], os._exit
 def note(event, arguments):
     if event in ("socket.getaddrinfo", "socket.connect", "socket.sendto"):
         seen.append((event, str(arguments[1])))
+    elif event == "open" and str(arguments[0]).endswith(".config"):
+        seen.append(("config", str(arguments[0])))
     elif event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_ACCMODE:
         seen.append((event, str(arguments[0])))
 def tell(status):
@@ -486,6 +498,11 @@ def test_no_setting_of_the_folder_the_home_or_the_environment_counts(seen: dict[
     assert row.energy.ram_j / (row.end - row.start) < 2500
 
 
+def test_configuration_files_are_looked_for_where_none_can_be(seen: dict[str, Any]) -> None:
+    looked_for = {path for event, path in seen["events"] if event == "config"}
+    assert looked_for == {"/proc/.codecarbon.config"}
+
+
 def test_a_row_of_the_real_one_says_how_busy_the_machine_was(seen: dict[str, Any]) -> None:
     # The kernel counts in hundredths of a second on each CPU.
     cpus = seen["info"].logical_cpus
@@ -493,7 +510,7 @@ def test_a_row_of_the_real_one_says_how_busy_the_machine_was(seen: dict[str, Any
 
 
 def test_the_real_one_never_reaches_for_the_network(seen: dict[str, Any]) -> None:
-    assert [event for event in seen["events"] if event[0] != "open"] == []
+    assert [event for event in seen["events"] if event[0].startswith("socket")] == []
 
 
 def test_the_real_one_writes_no_file_but_probes_the_temporary_folder(seen: dict[str, Any]) -> None:
