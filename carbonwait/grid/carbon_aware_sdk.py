@@ -1,22 +1,43 @@
 """The Green Software Foundation's Carbon Aware SDK WebAPI, at an address of one's own.
 
 Forecast values are means over `windowSize`: the raw ones come back only if that is the source's
-own step, so the step is asked for first. What the signal is depends on the server's source; the
-unit is g/kWh.
+own step, so the step is asked for first. What the signal is depends on the server's source and the
+server does not tell; it is taken for average. The unit is g/kWh.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant, Scope, Signal
 from carbonwait.core.series import Series
-from carbonwait.grid.points import Point, instant, intensity, number, rows, series_of
+from carbonwait.grid.http import HttpRefusal
+from carbonwait.grid.points import (
+    Point,
+    ahead,
+    instant,
+    intensity,
+    number,
+    rows,
+    series_of,
+    touching,
+)
 from carbonwait.grid.protocol import Fetch, Forecast
+from carbonwait.grid.refusals import meaning, reworded
 
 BASE_URL = "http://localhost:8080"
 _LONGEST_RANGE_S = 7 * 86400.0
+_DAY_MIN = 1440
 _DURATION_PARTS = 3
+
+
+class Answer(NamedTuple):
+    """A forecast, when it was made, and the window in minutes that its values are means over."""
+
+    series: Series
+    issued: Instant | None
+    window_min: float | None
 
 
 class CarbonAwareSdk:
@@ -29,7 +50,7 @@ class CarbonAwareSdk:
     refresh_s = 900.0
 
     def __init__(self, config: Mapping[str, object]) -> None:
-        self._base_url = str(config.get("base_url", BASE_URL))
+        self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")
         self._location = config.get("location")
 
     def covers(self, zone: str) -> bool:
@@ -38,63 +59,69 @@ class CarbonAwareSdk:
 
     def forecast(self, zone: str, now: Instant, until: Instant, fetch: Fetch) -> Forecast:
         """As far as the server's source goes. Raises ProviderUnavailable."""
-        series, issued, window_min = self._forecast(zone, None, fetch)
-        step_min = _step_min(series)
-        if step_min and window_min and step_min != window_min:
-            series, issued, _ = self._forecast(zone, step_min, fetch)
-        if not series or series.edges[-1] <= now:
-            raise ProviderUnavailable(f"{self.name}: no forecast for {zone} from now on")
-        return Forecast(series, issued)
+        answer = self._forecast(zone, {}, fetch)
+        step_min = _step_min(answer.series)
+        if step_min is not None and step_min != answer.window_min:
+            answer = self._forecast(zone, {"windowSize": str(step_min)}, fetch)
+        who = f"{self.name}: no forecast for {self._place(zone)}"
+        return Forecast(ahead(answer.series, now, until, who), answer.issued)
 
     def actuals(self, zone: str, start: Instant, end: Instant, fetch: Fetch) -> Series:
         """Observed intensities of at most the last seven days of the span."""
         first = max(start, end - _LONGEST_RANGE_S)
-        params = {"location": self._place(zone), "time": _iso(first), "toTime": _iso(end)}
-        document = fetch(f"{self._base_url}/emissions/bylocation", params=params)
-        return parse_actuals(document)
+        span = {"time": _iso(first), "toTime": _iso(end)}
+        return touching(parse_actuals(self._fetch("bylocation", zone, span, fetch)), first, end)
 
     def _place(self, zone: str) -> str:
         return str(self._location or zone)
 
-    def _forecast(
-        self, zone: str, window_min: int | None, fetch: Fetch
-    ) -> tuple[Series, Instant | None, int | None]:
-        params = {"location": self._place(zone)}
-        if window_min is not None:
-            params["windowSize"] = str(window_min)
-        document = fetch(f"{self._base_url}/emissions/forecasts/current", params=params)
-        return parse_forecast(document)
+    def _forecast(self, zone: str, more: dict[str, str], fetch: Fetch) -> Answer:
+        return parse_forecast(self._fetch("forecasts/current", zone, more, fetch))
+
+    def _fetch(self, what: str, zone: str, more: dict[str, str], fetch: Fetch) -> object:
+        place = self._place(zone)
+        try:
+            return fetch(f"{self._base_url}/emissions/{what}", params={"location": place, **more})
+        except HttpRefusal as refusal:
+            raise reworded(refusal, f"{self.name}: {_refused(refusal, place)}") from None
 
 
-def parse_forecast(document: object) -> tuple[Series, Instant | None, int | None]:
-    """Series, when it was made, and the window that its values are means over, in minutes.
-
-    Raises ProviderUnavailable for another shape.
-    """
+def parse_forecast(document: object) -> Answer:
+    """The first forecast of an answer. Raises ProviderUnavailable for another shape."""
     first = document[0] if isinstance(document, list) and document else None
     if not isinstance(first, dict):
         raise ProviderUnavailable("carbon_aware_sdk: the answer holds no forecast")
     points = []
     for row in rows(first, "forecastData"):
-        start, value = instant(row.get("timestamp")), intensity(row.get("value"))
-        if start is not None and value is not None:
-            points.append(Point(start, value))
-    window = number(first.get("windowSize"))
-    return series_of(points), instant(first.get("generatedAt")), int(window) if window else None
+        start = instant(row.get("timestamp"))
+        if start is not None:
+            points.append(Point(start, intensity(row.get("value"))))
+    window_min = number(first.get("windowSize"))
+    return Answer(series_of(points), instant(first.get("generatedAt")), window_min)
 
 
 def parse_actuals(document: object) -> Series:
-    """The rows of `bylocation`. Raises ProviderUnavailable for another shape."""
+    """The rows of `bylocation`, none in an empty answer. Raises ProviderUnavailable."""
+    if document is None:
+        return Series()
     if not isinstance(document, list):
         raise ProviderUnavailable("carbon_aware_sdk: the answer is not of the known form")
     points = []
     for row in rows({"rows": document}, "rows"):
-        start, value = instant(row.get("time")), intensity(row.get("rating"))
-        length_s = _length_s(row.get("duration"))
-        if start is not None and value is not None:
+        start, length_s = instant(row.get("time")), _length_s(row.get("duration"))
+        if start is not None:
             end = start + length_s if length_s else None
-            points.append(Point(start, value, end, "actual"))
+            points.append(Point(start, intensity(row.get("rating")), end, "actual"))
     return series_of(points)
+
+
+def _refused(refusal: HttpRefusal, place: str) -> str:
+    if refusal.status in {400, 404}:
+        remedy = "check base_url and location in [providers.carbon_aware_sdk]"
+        return f"the server does not know {place}; {remedy}"
+    if refusal.status == 501:
+        return "the server's source has no forecast"
+    return meaning(refusal)
 
 
 def _length_s(text: object) -> float | None:
@@ -104,17 +131,21 @@ def _length_s(text: object) -> float | None:
         return None
     days, _, hours = parts[0].rpartition(".")
     try:
-        whole = [int(days or 0), int(hours), int(parts[1])]
-        seconds = float(parts[2])
+        length_s = (
+            float(days or 0) * 86400 + float(hours) * 3600 + float(parts[1]) * 60 + float(parts[2])
+        )
     except ValueError:
         return None
-    length_s = whole[0] * 86400 + whole[1] * 3600 + whole[2] * 60 + seconds
     return length_s if 0 < length_s <= _LONGEST_RANGE_S else None
 
 
 def _step_min(series: Series) -> int | None:
-    slots = series.slots
-    return max(1, round((slots[0].end - slots[0].start) / 60)) if slots else None
+    """The step of a series in whole minutes, None if there is none or it is none."""
+    if not series:
+        return None
+    shortest_s = min(slot.end - slot.start for slot in series)
+    step_min = round(shortest_s / 60)
+    return step_min if 1 <= step_min <= _DAY_MIN else None
 
 
 def _iso(at: Instant) -> str:

@@ -2,8 +2,10 @@
 
 One request per dataset and minute is allowed per address, so both areas are asked for together.
 Times without an offset are Danish unless the request says `timezone=UTC`; the newest row comes
-first and only a hundred of them unless `sort` and `limit=0` say otherwise. Whether the factors are
-direct or life-cycle is not documented.
+first and only a hundred of them unless `sort` and `limit=0` say otherwise.
+
+Unverified: what refusals say besides their status, and whether the factors are direct or
+life-cycle.
 """
 
 from collections.abc import Mapping
@@ -12,11 +14,15 @@ from datetime import UTC, datetime
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant, Scope, Signal
 from carbonwait.core.series import Kind, Series
-from carbonwait.grid.points import Point, instant, intensity, rows, series_of
+from carbonwait.grid.http import HttpRefusal
+from carbonwait.grid.points import Point, ahead, instant, intensity, rows, series_of, touching
 from carbonwait.grid.protocol import Fetch, Forecast
+from carbonwait.grid.refusals import meaning, reworded
 
 BASE_URL = "https://api.energidataservice.dk"
 AREAS = {"DK-DK1": "DK1", "DK-DK2": "DK2"}
+_STEP_S = 300.0
+_HOUR_S = 3600.0
 _LONGEST_RANGE_S = 14 * 86400.0
 
 
@@ -30,7 +36,7 @@ class Energinet:
     refresh_s = 900.0
 
     def __init__(self, config: Mapping[str, object]) -> None:
-        self._base_url = str(config.get("base_url", BASE_URL))
+        self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")
 
     def covers(self, zone: str) -> bool:
         """True for the two Danish bidding zones."""
@@ -38,29 +44,31 @@ class Energinet:
 
     def forecast(self, zone: str, now: Instant, until: Instant, fetch: Fetch) -> Forecast:
         """Nine hours or more ahead, to the end of a Danish day. Raises ProviderUnavailable."""
-        document = self._fetch("CO2EmisProg", now - 3600, until, fetch)
+        document = self._fetch("CO2EmisProg", now - _HOUR_S, until, fetch)
         series = parse(document, AREAS[zone], "forecast")
-        if not series or series.edges[-1] <= now:
-            raise ProviderUnavailable(f"{self.name}: no forecast for {zone} from now on")
-        return Forecast(series, None)
+        return Forecast(ahead(series, now, until, f"{self.name}: no forecast for {zone}"))
 
     def actuals(self, zone: str, start: Instant, end: Instant, fetch: Fetch) -> Series:
         """Observed intensities of at most the last 14 days of the span."""
         first = max(start, end - _LONGEST_RANGE_S)
-        return parse(self._fetch("CO2Emis", first, end, fetch), AREAS[zone], "actual")
+        document = self._fetch("CO2Emis", first, end, fetch)
+        return touching(parse(document, AREAS[zone], "actual"), first, end)
 
     def _fetch(self, dataset: str, start: Instant, end: Instant, fetch: Fetch) -> object:
         import json
 
         params = {
-            "start": f"{datetime.fromtimestamp(start, UTC):%Y-%m-%dT%H:%M}",
-            "end": f"{datetime.fromtimestamp(end, UTC):%Y-%m-%dT%H:%M}",
+            "start": _iso(start - start % _STEP_S),
+            "end": _iso(end),
             "timezone": "UTC",
             "filter": json.dumps({"PriceArea": list(AREAS.values())}, separators=(",", ":")),
             "sort": "Minutes5UTC asc",
             "limit": "0",
         }
-        return fetch(f"{self._base_url}/dataset/{dataset}", params=params)
+        try:
+            return fetch(f"{self._base_url}/dataset/{dataset}", params=params)
+        except HttpRefusal as refusal:
+            raise reworded(refusal, f"{self.name}: {meaning(refusal)}") from None
 
 
 def parse(document: object, area: str, kind: Kind) -> Series:
@@ -69,7 +77,11 @@ def parse(document: object, area: str, kind: Kind) -> Series:
         raise ProviderUnavailable("energinet: the answer is not of the known form")
     points = []
     for row in rows(document, "records"):
-        start, value = instant(row.get("Minutes5UTC")), intensity(row.get("CO2Emission"))
-        if row.get("PriceArea") == area and start is not None and value is not None:
-            points.append(Point(start, value, kind=kind))
-    return series_of(points)
+        start = instant(row.get("Minutes5UTC"))
+        if row.get("PriceArea") == area and start is not None:
+            points.append(Point(start, intensity(row.get("CO2Emission")), kind=kind))
+    return series_of(points, step_s=_STEP_S)
+
+
+def _iso(at: Instant) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M}"
