@@ -5,6 +5,7 @@ own step, so the step is asked for first. What the signal is depends on the serv
 server does not tell; it is taken for average. The unit is g/kWh.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -126,7 +127,7 @@ def _refused(refusal: HttpRefusal, place: str) -> str:
 
 def _length_s(text: object) -> float | None:
     """Seconds of `01:00:00`; days come first where there are any, as in `1.00:00:00`."""
-    parts = str(text).split(":")
+    parts = text.split(":") if isinstance(text, str) else []
     if len(parts) != _DURATION_PARTS:
         return None
     days, _, hours = parts[0].rpartition(".")
@@ -140,11 +141,9 @@ def _length_s(text: object) -> float | None:
 
 
 def _step_min(series: Series) -> int | None:
-    """The step of a series in whole minutes, None if there is none or it is none."""
-    if not series:
-        return None
-    shortest_s = min(slot.end - slot.start for slot in series)
-    step_min = round(shortest_s / 60)
+    """The usual step of a series in whole minutes, None if it has none."""
+    steps = Counter(round((slot.end - slot.start) / 60) for slot in series)
+    step_min = steps.most_common(1)[0][0] if steps else 0
     return step_min if 1 <= step_min <= _DAY_MIN else None
 
 

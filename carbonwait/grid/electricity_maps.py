@@ -82,7 +82,7 @@ def checked(document: object, zone: str) -> dict[str, object]:
         raise ProviderUnavailable("electricity_maps: the answer is not of the known form")
     made_up = [document.get("_disclaimer")]
     made_up += [row.get("estimationMethod") for row in rows(document, "history")]
-    if any("SANDBOX" in str(text).upper() for text in made_up):
+    if any(isinstance(text, str) and "SANDBOX" in text.upper() for text in made_up):
         raise SettingsRefused("electricity_maps: sandbox data is made up; use a real token")
     if document.get("status") == "error":
         raise ProviderUnavailable(f"electricity_maps: no data for {zone}")
@@ -97,7 +97,9 @@ def _series(document: dict[str, object], rows_in: str, kind: Kind) -> Series:
         start = instant(row.get("datetime"))
         if start is not None:
             points.append(Point(start, intensity(row.get("carbonIntensity")), kind=kind))
-    return series_of(points, step_s=_STEPS_S.get(str(document.get("temporalGranularity"))))
+    granularity = document.get("temporalGranularity")
+    step_s = _STEPS_S.get(granularity) if isinstance(granularity, str) else None
+    return series_of(points, step_s=step_s)
 
 
 def _refused(refusal: HttpRefusal, zone: str, what: str) -> ProviderUnavailable:
@@ -133,4 +135,5 @@ def _told(refusal: HttpRefusal) -> str:
         body = json.loads(refusal.body)
     except (ValueError, RecursionError):
         return ""
-    return " ".join(map(str, body.values())).lower() if isinstance(body, dict) else ""
+    texts = body.values() if isinstance(body, dict) else ()
+    return " ".join(text for text in texts if isinstance(text, str)).lower()

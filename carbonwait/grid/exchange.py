@@ -3,6 +3,7 @@
 It blocks as long as it takes and runs in a thread of `carbonwait.grid.http`, which keeps the time.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -104,6 +105,9 @@ class Exchange:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def _with_retries(self) -> object:
+        # With its own command line, httpx would bring click, rich and pygments: 5 MiB that a
+        # waiting job keeps, and 40 ms. It does without if that part cannot be imported.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         import httpx
 
         try:

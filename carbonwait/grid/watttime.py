@@ -152,13 +152,13 @@ def _asks_for_login(refusal: HttpRefusal) -> bool:
 
 def _refused(refusal: HttpRefusal, region: str) -> ProviderUnavailable:
     name = WattTime.name
-    if _asks_for_login(refusal):
-        return SettingsRefused(f"{name}: the login is accepted, but its token is not; try again")
-    if refusal.status == 403:
+    if refusal.status == 403 and not _asks_for_login(refusal):
         remedy = "check [providers.watttime] region"
         return SettingsRefused(f"{name}: the account has no access to {region}; {remedy}")
     reason = meaning(refusal)
-    if refusal.status == 404:
+    if _asks_for_login(refusal):
+        reason = "the service refuses the token that its own login gave"
+    elif refusal.status == 404:
         reason = f"region {region} is not known; check [providers.watttime] region"
     return reworded(refusal, f"{name}: {reason}")
 
