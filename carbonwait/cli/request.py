@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from carbonwait.core.config import STRATEGIES
 from carbonwait.core.errors import Mistake
 from carbonwait.core.records import Strategy
-from carbonwait.settings import STRATEGIES
 from carbonwait.stories.planning import Request
 
 

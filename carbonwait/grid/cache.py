@@ -2,8 +2,9 @@
 
 One private JSON file per provider, zone and kind of answer, replaced atomically. A lock beside it
 sees to it that of fifty processes that want the same answer one asks and the others read; what a
-failed attempt was told, and when the next one is allowed, is shared in the same way. Everything
-here is disposable: a damaged file is removed, and without a folder every process asks for itself.
+failed attempt was told, and when the next one is allowed, is shared in the same way, but for what
+lies in the settings of one process. Everything here is disposable: a damaged file is removed, and
+without a folder every process asks for itself.
 """
 
 import os
@@ -18,13 +19,18 @@ from typing import Any
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
+from carbonwait.grid.points import number
 from carbonwait.grid.protocol import Forecast
+from carbonwait.grid.refusals import SettingsRefused
 
 # An asker gets ten seconds; whoever waits for it gives up soon after.
 _LONGEST_WAIT_S = 11.0
 _POLL_S = 0.05
 # Fifty waiting jobs must not ask a service that is down fifty times.
 _REST_AFTER_FAILURE_S = 60.0
+_LONGEST_REST_S = 86400.0
+# Processes that wait for each other looked at the clock at slightly different times.
+_CLOCK_SLACK_S = 60.0
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -67,7 +73,8 @@ class Cache:
     ) -> Stored:
         """An answer no older than `max_age_s`, asked for by one process only.
 
-        Raises ProviderUnavailable, also for a while after somebody else's attempt failed.
+        Raises ProviderUnavailable, also for a while after somebody else's attempt failed, and if
+        another process keeps asking for more than eleven seconds.
         """
         stored = self._fresh(key, now, max_age_s)
         if stored is not None:
@@ -79,10 +86,12 @@ class Cache:
             self._respect_failure(key, now)
             try:
                 forecast = ask()
+            except SettingsRefused:
+                raise
             except ProviderUnavailable as unavailable:
                 if not give_up():
                     rest_s = max(_REST_AFTER_FAILURE_S, getattr(unavailable, "retry_after_s", 0.0))
-                    failure = {"until": now + rest_s, "reason": str(unavailable)}
+                    failure = {"at": now, "rest_s": rest_s, "reason": str(unavailable)}
                     self._write(_name(key, "failure"), failure)
                 raise
             stored = Stored(forecast, now)
@@ -101,9 +110,13 @@ class Cache:
         failure = self._read(_name(key, "failure"))
         if not isinstance(failure, dict):
             return
-        until, reason = failure.get("until"), failure.get("reason")
-        if isinstance(until, int | float) and now < until < now + 24 * 3600:
-            raise ProviderUnavailable(str(reason))
+        at, rest_s = number(failure.get("at")), number(failure.get("rest_s"))
+        reason = failure.get("reason")
+        if at is None or rest_s is None or not isinstance(reason, str):
+            self._drop(_name(key, "failure"))
+        # One from the future was written before the clock was set back.
+        elif at - _CLOCK_SLACK_S <= now < at + min(rest_s, _LONGEST_REST_S):
+            raise ProviderUnavailable(reason)
 
     @contextmanager
     def _alone(self, key: tuple[str, ...], give_up: Callable[[], bool]) -> Iterator[None]:
@@ -117,8 +130,12 @@ class Cache:
         try:
             end = time.monotonic() + _LONGEST_WAIT_S
             while True:
-                with suppress(BlockingIOError):
+                try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    pass
+                except OSError:  # some file systems have no locks
                     break
                 if give_up() or time.monotonic() > end:
                     raise ProviderUnavailable(f"{key[0]}: another process still waits for it")
@@ -190,12 +207,21 @@ def _document(stored: Stored) -> dict[str, Any]:
 
 
 def _stored(document: Any) -> Stored:
-    """Raises KeyError, TypeError or ValueError for what no version of this program has written."""
+    """Raises KeyError, TypeError or ValueError for what this program has not written."""
     slots = []
     for start, end, g_per_kwh, kind, sigma in document["points"]:
         if kind not in {"forecast", "actual", "typical"}:
             raise ValueError(kind)
-        slots.append(Slot(float(start), float(end), float(g_per_kwh), kind, float(sigma)))
+        figures = _finite(start), _finite(end), _finite(g_per_kwh)
+        slots.append(Slot(*figures, kind, _finite(sigma)))
     issued = document["issued"]
-    forecast = Forecast(Series(slots), None if issued is None else float(issued))
-    return Stored(forecast, float(document["retrieved"]))
+    forecast = Forecast(Series(slots), None if issued is None else _finite(issued))
+    return Stored(forecast, _finite(document["retrieved"]))
+
+
+def _finite(value: object) -> float:
+    """A number as it is. Raises ValueError for anything else."""
+    found = number(value)
+    if found is None:
+        raise ValueError(value)
+    return found

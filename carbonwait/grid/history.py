@@ -5,15 +5,17 @@ is damaged it is removed and begins anew, and nobody is told.
 """
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
 from carbonwait.grid.points import Point, series_of
+
+if TYPE_CHECKING:
+    import sqlite3
 
 KEPT_S = 2 * 366 * 86400.0
 _BUSY_TIMEOUT_S = 2.0
@@ -37,7 +39,7 @@ class History:
         if not rows:
             return
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: "sqlite3.Connection") -> None:
             connection.executemany("INSERT OR REPLACE INTO actuals VALUES (?, ?, ?, ?)", rows)
             connection.execute("DELETE FROM actuals WHERE start < ?", (now - KEPT_S,))
 
@@ -46,20 +48,22 @@ class History:
     def observed(self, source: str, start: Instant, end: Instant) -> Series:
         """The actual intensities known of `[start, end)`."""
 
-        def read(connection: sqlite3.Connection) -> Series:
+        def read(connection: "sqlite3.Connection") -> Series:
             rows = connection.execute(
                 "SELECT start, g_per_kwh, end FROM actuals"
                 " WHERE source = ? AND end > ? AND start < ? ORDER BY start",
                 (source, start, end),
             )
-            return series_of(Point(start, value, end, "actual") for start, value, end in rows)
+            points = (Point(begins, value, ends, "actual") for begins, value, ends in rows)
+            # What is odd has been sorted out before it was stored.
+            return series_of(points, zeros_hold=True)
 
         return self._with(read, Series())
 
     def last(self, source: str) -> Instant | None:
         """The end of the newest observation."""
 
-        def read(connection: sqlite3.Connection) -> Instant | None:
+        def read(connection: "sqlite3.Connection") -> Instant | None:
             query = "SELECT MAX(end) FROM actuals WHERE source = ?"
             found: Instant | None = connection.execute(query, (source,)).fetchone()[0]
             return found
@@ -67,33 +71,44 @@ class History:
         return self._with(read, None)
 
     def _with(
-        self, work: Callable[[sqlite3.Connection], _T], nothing: _T, *, create: bool = False
+        self, work: "Callable[[sqlite3.Connection], _T]", nothing: _T, *, create: bool = False
     ) -> _T:
         """Do something with the file; `nothing` if there is none or it is of no use."""
         if self._path is None or not (self._path.exists() or create):
             return nothing
-        try:
-            return self._connected(self._path, work)
-        except sqlite3.OperationalError:
-            # Locked, full or not writable: it may be better next time.
-            return nothing
-        except (sqlite3.DatabaseError, ValueError):
-            with suppress(OSError):
-                self._path.unlink()
-            return nothing
-        except OSError:
-            return nothing
+        import sqlite3
 
-    def _connected(self, path: Path, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(path, flags, 0o600))
-        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
         try:
-            with connection:
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS actuals (source TEXT, start REAL, end REAL,"
-                    " g_per_kwh REAL, PRIMARY KEY (source, start)) WITHOUT ROWID"
-                )
-                return work(connection)
-        finally:
-            connection.close()
+            return _connected(self._path, work)
+        except sqlite3.OperationalError as error:
+            # Locked, full or not writable: it may be better next time. But no statement is wrong
+            # unless the tables are not those of this program.
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                self._remove()
+        except (sqlite3.DatabaseError, TypeError, ValueError):
+            self._remove()
+        except OSError:
+            pass
+        return nothing
+
+    def _remove(self) -> None:
+        for suffix in ("", "-journal"):
+            with suppress(OSError):
+                Path(f"{self._path}{suffix}").unlink()
+
+
+def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
+    import sqlite3
+
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    os.close(os.open(path, flags, 0o600))
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
+    try:
+        with connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS actuals (source TEXT, start REAL, end REAL,"
+                " g_per_kwh REAL, PRIMARY KEY (source, start)) WITHOUT ROWID"
+            )
+            return work(connection)
+    finally:
+        connection.close()

@@ -47,7 +47,7 @@ def read(environ: Mapping[str, str]) -> ConfigFile:
 def check(environ: Mapping[str, str]) -> Settings:
     """Read the file and look up all that it names. Raises Mistake for the first wrong thing."""
     settings = read_settings(environ)
-    for defaults in (settings.environment, settings.common, *settings.jobs.values()):
+    for defaults in (settings.environment, settings.config.common, *settings.config.jobs.values()):
         if defaults.zone:
             zones.require_known(defaults.zone)
         if defaults.provider and defaults.provider not in registry.NAMES:

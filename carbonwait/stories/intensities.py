@@ -90,7 +90,7 @@ class Intensities:
         give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.choice = choice
-        self._has_windows = bool(settings.windows)
+        self._has_windows = bool(settings.config.windows)
         self._give_up = give_up
         self._file = ForecastFile(forecast) if forecast else None
         self._rows: IntensityFile | None = self._file.load() if self._file else None
@@ -310,7 +310,7 @@ def _key(provider: Provider, zone: str | None, settings: Settings) -> tuple[str,
     """Provider, zone and a checksum of what else decides the answer: places and addresses."""
     import zlib
 
-    config = settings.providers.get(provider.name, {})
+    config = settings.config.providers.get(provider.name, {})
     told = ("base_url", "postcode", "region_id", "region", "location")
     places = repr([(name, config.get(name)) for name in told])
     return provider.name, zone or "none", f"{zlib.crc32(places.encode()):08x}"

@@ -309,7 +309,7 @@ def _new_run(
     visible = environment.get(b"CUDA_VISIBLE_DEVICES", environment.get(b"HIP_VISIBLE_DEVICES"))
     task = preparation.task
     command = None
-    if settings.record_command:
+    if settings.config.record_command:
         command = shlex.join(request.command)
     return Run(
         id=new_id(task.submitted, int.from_bytes(os.urandom(4))),
@@ -320,6 +320,6 @@ def _new_run(
         strategy=task.strategy,
         owner=this_process(),
         latest_start=task.latest_start,
-        idle_watts=settings.idle_watts,
+        idle_watts=settings.config.idle_watts,
         gpus=None if visible is None else os.fsdecode(visible),
     )

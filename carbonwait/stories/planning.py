@@ -6,6 +6,7 @@ from datetime import tzinfo
 from math import isfinite
 from pathlib import Path
 
+from carbonwait.core.config import JobDefaults
 from carbonwait.core.durations import Durations, durations_from, known_duration
 from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.jobname import job_name
@@ -16,7 +17,7 @@ from carbonwait.core.windows import parse_window
 from carbonwait.grid import zones
 from carbonwait.ledger.store import Ledger
 from carbonwait.process.clock import local_zone
-from carbonwait.settings import JobDefaults, Settings, ledger_path
+from carbonwait.settings import Settings, ledger_path
 from carbonwait.stories.intensities import Intensities, Outlook, choose_zone
 
 DEFAULT_DEADLINE = "12h"
@@ -118,10 +119,10 @@ def prepare(
         deadline=parse_when(request.deadline or defaults.deadline or DEFAULT_DEADLINE, now, local),
         durations=_durations(request, defaults, past),
         strategy=request.strategy or defaults.strategy or "dynamic",
-        windows=tuple(parse_window(text) for text in request.windows) or settings.windows,
-        zone=settings.window_zone or local,
+        windows=tuple(parse_window(text) for text in request.windows) or settings.config.windows,
+        zone=settings.config.window_zone or local,
         min_saving_pct=_min_saving_pct(request.min_saving_pct, defaults.min_saving_pct),
-        idle_ratio=_idle_ratio(settings.idle_watts, past),
+        idle_ratio=_idle_ratio(settings.config.idle_watts, past),
     )
     intensities = Intensities(
         choose_zone(request.zone, settings, defaults.zone, environ),
@@ -131,7 +132,7 @@ def prepare(
         provider=request.provider or defaults.provider,
         forecast=request.forecast,
     )
-    return Preparation(name, task, intensities, local, settings.idle_watts)
+    return Preparation(name, task, intensities, local, settings.config.idle_watts)
 
 
 def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
