@@ -32,9 +32,10 @@ _SIGMA_BY_HOURS = ((6, 0.10), (12, 0.15), (24, 0.165), (float("inf"), 0.195))
 
 
 def history_forecast(observed: Series, now: Instant, until: Instant) -> Series:
-    """Hourly slots from the hour of `now` to `until`; empty if the past is too short.
+    """Hourly slots from the hour of `now` to `until`; empty if too little of the past is known.
 
-    `observed` are actual intensities; what has not ended by `now` is not looked at.
+    `observed` are actual intensities; what has not ended by `now` is not looked at, nor is an hour
+    with a gap in it.
     """
     past = observed.between(now - LOOK_BACK_S, now)
     if past.covered_s(now - LOOK_BACK_S, now) < LEAST_HISTORY_S:
@@ -46,6 +47,8 @@ def history_forecast(observed: Series, now: Instant, until: Instant) -> Series:
         expected = profile.get(hour, mean)
         errors.append((start, mean - expected))
         profile[hour] = expected + _LEARNING_RATE * (mean - expected)
+    if not errors:
+        return Series()
     last = errors[-1][0]
     recent = [error for start, error in errors if start > last - _BIAS_HOURS * HOUR_S]
     bias = sum(recent) / len(recent) if now - last <= _STALE_BIAS_S else 0.0

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
-from carbonwait.grid.points import Point, series_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,14 +48,16 @@ class History:
         """The actual intensities known of `[start, end)`."""
 
         def read(connection: "sqlite3.Connection") -> Series:
+            # A service that changes its step leaves rows that overlap: each ends at the next one.
             rows = connection.execute(
-                "SELECT start, g_per_kwh, end FROM actuals"
-                " WHERE source = ? AND end > ? AND start < ? ORDER BY start",
+                "SELECT start, MIN(end, LEAD(start, 1, end) OVER (ORDER BY start)), g_per_kwh"
+                " FROM actuals WHERE source = ? AND end > ? AND start < ? ORDER BY start",
                 (source, start, end),
             )
-            points = (Point(begins, value, ends, "actual") for begins, value, ends in rows)
-            # What is odd has been sorted out before it was stored.
-            return series_of(points, zeros_hold=True)
+            return Series(
+                Slot(float(begins), float(ends), float(g_per_kwh), "actual")
+                for begins, ends, g_per_kwh in rows
+            )
 
         return self._with(read, Series())
 
@@ -65,8 +66,8 @@ class History:
 
         def read(connection: "sqlite3.Connection") -> Instant | None:
             query = "SELECT MAX(end) FROM actuals WHERE source = ?"
-            found: Instant | None = connection.execute(query, (source,)).fetchone()[0]
-            return found
+            found = connection.execute(query, (source,)).fetchone()[0]
+            return None if found is None else float(found)
 
         return self._with(read, None)
 
@@ -83,7 +84,7 @@ class History:
         except sqlite3.OperationalError as error:
             # Locked, full or not writable: it may be better next time. But no statement is wrong
             # unless the tables are not those of this program.
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
                 self._remove()
         except (sqlite3.DatabaseError, TypeError, ValueError):
             self._remove()

@@ -68,7 +68,7 @@ def choose_zone(
         (job_zone, "the config file"),
     )
     for zone, source in named:
-        if zone:
+        if zone is not None:
             return zones.ZoneChoice(zones.require_known(zone), source)
     return zones.detect(environ, zones.local_timezone(environ))
 
@@ -94,9 +94,10 @@ class Intensities:
         self._give_up = give_up
         self._file = ForecastFile(forecast) if forecast else None
         self._rows: IntensityFile | None = self._file.load() if self._file else None
-        self.provider = None
-        if self._file is None:
-            self.provider = registry.choose(provider, choice.zone, settings.provider)
+        # With a file there is nothing to ask a provider, but a wrong name is a mistake all the same.
+        chosen = None if self._file and provider == "file" else provider
+        service = registry.choose(chosen, choice.zone, settings.provider)
+        self.provider = None if self._file else service
         self._key = () if self.provider is None else _key(self.provider, choice.zone, settings)
         folder = cache_folder(environ)
         self._cache, self._history = Cache(folder), History(folder)

@@ -107,16 +107,17 @@ def prepare(
 
     `past` are earlier runs of the job; by default the ledger is asked. Raises Mistake.
     """
-    name = request.name or (job_name(request.command) if request.command else "")
+    name = _name(request)
     defaults = settings.for_job(name)
     timezone = zones.local_timezone(environ)
     local = local_zone(timezone)
     request.sample_s  # noqa: B018 (a mistake in it must be found before the wait)
     if past is None:
         past = past_runs(name, environ) if name else ()
+    deadline = _first(request.deadline, defaults.deadline, DEFAULT_DEADLINE)
     task = Task(
         submitted=now,
-        deadline=parse_when(request.deadline or defaults.deadline or DEFAULT_DEADLINE, now, local),
+        deadline=parse_when(deadline or "", now, local),
         durations=_durations(request, defaults, past),
         strategy=request.strategy or defaults.strategy or "dynamic",
         windows=tuple(parse_window(text) for text in request.windows) or settings.config.windows,
@@ -129,7 +130,7 @@ def prepare(
         settings,
         environ,
         give_up=give_up,
-        provider=request.provider or defaults.provider,
+        provider=_first(request.provider, defaults.provider),
         forecast=request.forecast,
     )
     return Preparation(name, task, intensities, local, settings.config.idle_watts)
@@ -150,6 +151,20 @@ def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
         return ()
 
 
+def _name(request: Request) -> str:
+    """The job's name; empty where a plan is made for no job in particular."""
+    if request.name is None:
+        return job_name(request.command) if request.command else ""
+    if not request.name.strip():
+        raise Mistake(f"--name {request.name!r} is no name; leave it out or write one")
+    return request.name
+
+
+def _first(*values: str | None) -> str | None:
+    """The first value that was given, be it empty: that is a mistake for its parser to find."""
+    return next((value for value in values if value is not None), None)
+
+
 def _plan(task: Task, outlook: Outlook, now: Instant) -> Plan:
     if outlook.series or task.strategy != "dynamic":
         return plan(task, outlook.series, now)
@@ -161,7 +176,7 @@ def _plan(task: Task, outlook: Outlook, now: Instant) -> Plan:
 
 
 def _durations(request: Request, defaults: JobDefaults, past: Sequence[Run]) -> Durations:
-    given = request.duration or defaults.duration
+    given = _first(request.duration, defaults.duration)
     if given is not None:
         duration_s = parse_span(given)
         if duration_s <= 0:

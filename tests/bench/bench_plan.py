@@ -4,15 +4,16 @@ The planner alone: no start-up, no ledger, no forecast to read. Each plan is mad
 has not been looked at before, as in a run.
 """
 
+import measure
+
 from carbonwait.core.durations import Durations, durations_from, known_duration, prior
 from carbonwait.core.planner import Task, plan
 from carbonwait.core.series import Series, Slot
 
-import measure
-
 _STEP_S = 300.0
 _STEPS = 96 * 12
-_EVERY = 12  # one step in so many is missing, or is not
+_STEPS_A_DAY = 24 * 12
+_MISSING = 12
 
 
 def main() -> None:
@@ -28,9 +29,9 @@ def main() -> None:
             durations_from(past),
             slots(sigma_g_per_kwh=20.0),
         ),
-        "20 past runs, a forecast with gaps": (
+        "20 past runs, a forecast that lacks an hour each day": (
             durations_from(past),
-            [slot for index, slot in enumerate(slots()) if index % _EVERY],
+            [slot for index, slot in enumerate(slots()) if index % _STEPS_A_DAY >= _MISSING],
         ),
     }
     found = {name: [one_ms(*case) for _ in range(runs)] for name, case in cases.items()}

@@ -75,9 +75,7 @@ def one_round(
         os.close(screen)
 
 
-def waiting(
-    options: tuple[str, ...], environ: measure.Environ, stderr: int | None = None
-) -> int:
+def waiting(options: tuple[str, ...], environ: measure.Environ, stderr: int | None = None) -> int:
     """Start a run that waits for at least two hours; its pid."""
     argv = [measure.program(), "run", *options, "--duration", "1h", "--", "true"]
     return measure.start(argv, environ, stderr)

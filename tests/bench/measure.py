@@ -110,9 +110,7 @@ def resident_bytes(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-def alternately(
-    cases: Mapping[str, Callable[[], float]], runs: int
-) -> dict[str, list[float]]:
+def alternately(cases: Mapping[str, Callable[[], float]], runs: int) -> dict[str, list[float]]:
     """Figures of each case, taken in turns so that a busy spell meets all of them alike.
 
     One round before counts for nothing: it fills the caches of files and bytecode.

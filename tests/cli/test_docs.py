@@ -18,6 +18,8 @@ import typer
 
 from carbonwait import settings
 from carbonwait.cli.app import app
+from carbonwait.core import config
+from carbonwait.core.config import STRATEGIES
 from carbonwait.core.records import Rung
 from carbonwait.grid.registry import NAMES
 from carbonwait.grid.zones import known_zone
@@ -54,7 +56,7 @@ def options_by_command() -> dict[Words, set[str]]:
 OPTIONS = options_by_command()
 COMMANDS = [words for words in OPTIONS if words]
 TOP = {words[0] for words in COMMANDS}
-VALUES = {"--provider": set(NAMES), "--strategy": set(settings.STRATEGIES), "--by": set(KEYS)}
+VALUES = {"--provider": set(NAMES), "--strategy": set(STRATEGIES), "--by": set(KEYS)}
 VALUES |= {"--state": set(STATES)}
 TAKERS = [(words, option) for option in VALUES for words in OPTIONS if option in OPTIONS[words]]
 
@@ -178,7 +180,7 @@ def test_the_manual_page_has_the_rungs_of_the_ladder_from_the_top() -> None:
 
 
 def test_the_manual_page_has_every_variable_that_is_read() -> None:
-    source = Path(settings.__file__).read_text()
+    source = "".join(Path(module.__file__ or "").read_text() for module in (config, settings))
     read = set(re.findall(r'"((?:CARBONWAIT|ELECTRICITYMAPS|WATTTIME)_[A-Z]+)"', source))
     items = re.findall(r"(?m)^\.It Ev (.*)$", section("ENVIRONMENT"))
     named = {name for item in items for name in item.split(" , ")}

@@ -32,6 +32,12 @@ def shown(user: User) -> dict[str, Any]:
     return document
 
 
+def window(opens: float, closes: float) -> str:
+    """A static window by the clock, in UTC."""
+    clocks = (time.strftime("%H:%M", time.gmtime(at)) for at in (opens, closes))
+    return "-".join(clocks)
+
+
 def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
@@ -136,10 +142,8 @@ def test_report_adds_it_up(waited: dict[str, Any]) -> None:
 
 def test_a_static_window_is_waited_for(user: User) -> None:
     opens = time.time() // 60 * 60 + 60
-    closes = opens + 3600
-    window = f"{time.strftime('%H:%M', time.gmtime(opens))}-{time.strftime('%H:%M', time.gmtime(closes))}"
-    planned = user.run("plan", "--json", "--window", window, "--duration", "1s", "--zone", "GB",
-                       "--provider", "typical")  # fmt: skip
+    typical = ["--zone", "GB", "--provider", "typical", "--duration", "1s"]
+    planned = user.run("plan", "--json", "--window", window(opens, opens + 3600), *typical)
     assert seconds(json.loads(planned.stdout)["start"]) == opens
 
 
@@ -150,10 +154,10 @@ def test_a_window_that_is_open_starts_the_command_at_once(user: User) -> None:
 
 
 def test_a_window_after_the_latest_start_is_passed_over_and_said_so(user: User) -> None:
-    opens = time.gmtime(time.time() + 7200)
-    window = f"{time.strftime('%H:%M', opens)}-{time.strftime('%H:00', time.gmtime(time.time() + 3 * 3600 + 7200))}"
-    result = user.run("run", "--no-meter", "--window", window, "--deadline", "1h", "--duration",
-                      "1m", "--zone", "GB", "--provider", "typical", "--", "echo", "done")  # fmt: skip
+    opens = time.time() + 7200
+    late = ["--window", window(opens, opens + 3600), "--deadline", "1h", "--duration", "1m"]
+    typical = ["--zone", "GB", "--provider", "typical"]
+    result = user.run("run", "--no-meter", *late, *typical, "--", "echo", "done")
     assert result.stdout == b"done\n"
     assert b"static window opens after the latest start" in result.stderr
 

@@ -397,18 +397,38 @@ def test_a_choice_of_devices_for_hip_is_one_for_codecarbon() -> None:
     assert meter.environment({b"HIP_VISIBLE_DEVICES": b"2"})[b"ROCR_VISIBLE_DEVICES"] == b"2"
 
 
-def test_the_meter_is_of_the_same_version_whatever_is_installed(tmp_path: Path) -> None:
-    shutil.copytree(Path(ROOT, "carbonwait"), tmp_path / "carbonwait")
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of carbonwait beside the installed one, with a file that must not be imported."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(Path(ROOT, "carbonwait"), folder / "carbonwait")
+    (folder / "codecarbon.py").write_text("raise SystemExit(3)\n")
+    return folder
+
+
+def printed_by_a_meter_in(folder: Path, expression: str) -> str:
+    """What an expression is worth where the meter process of this folder's carbonwait starts."""
     script = (
         "import os; from carbonwait.metering import meter; words = meter.command(1.0);"
-        "words[4] = words[4].replace('main(float(sys.argv[1]))', 'print(main.__code__)');"
+        f"words[4] = words[4].replace('main(float(sys.argv[1]))', {f'print({expression})'!r});"
         "os.execv(words[0], words)"
     )
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    told = subprocess.run(
-        [sys.executable, "-c", script], env=environ, cwd=tmp_path, capture_output=True
-    )
-    assert os.fsencode(tmp_path) in told.stdout
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.strip()
+
+
+def test_the_meter_is_of_the_same_version_whatever_is_installed(checkout: Path) -> None:
+    told = printed_by_a_meter_in(checkout, "sys.modules['carbonwait'].__file__")
+    assert told == str(checkout / "carbonwait/__init__.py")
+
+
+def test_the_meter_takes_no_codecarbon_from_beside_it(checkout: Path) -> None:
+    assert printed_by_a_meter_in(checkout, "__import__('codecarbon').__name__") == "codecarbon"
 
 
 def test_starting_it_loads_nothing_heavy() -> None:

@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -42,18 +43,23 @@ class Sidecar:
             env=meter.environment(environ),
             cwd=cwd,
             pass_fds=[descriptor],
+            bufsize=0,
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.control, self.rows = self.process.stdin, self.process.stdout
 
+    def said(self) -> MeterInfo | MeterRow:
+        assert select.select([self.rows], [], [], 15)[0], "it says nothing"
+        return wire.decode(self.rows.readline())
+
     def info(self) -> MeterInfo:
-        said = wire.decode(self.rows.readline())
+        said = self.said()
         assert isinstance(said, MeterInfo)
         return said
 
     def row(self) -> MeterRow:
-        said = wire.decode(self.rows.readline())
+        said = self.said()
         assert isinstance(said, MeterRow)
         return said
 
@@ -121,6 +127,25 @@ def test_an_outlet_does_not_wait_for_a_parent_that_does_not_read() -> None:
     os.close(reader)
     os.close(writer)
     assert received == b"".join(lines)
+
+
+def test_an_outlet_is_drained_to_the_last_line() -> None:
+    reader, writer = os.pipe()
+    received = bytearray()
+
+    def read() -> None:
+        while chunk := os.read(reader, 2**16):
+            received.extend(chunk)
+
+    outlet = sidecar.Outlet(writer)
+    outlet.write(b"x" * 500_000)
+    parent = threading.Thread(target=read)
+    parent.start()
+    outlet.drain()
+    os.close(writer)
+    parent.join()
+    os.close(reader)
+    assert len(received) == 500_000
 
 
 # --- what it calls a tracker's methods, on hardware that is not at hand --------------------------
@@ -319,7 +344,7 @@ def test_end_of_file_ends_it_without_a_row(bench: Bench) -> None:
     running = bench.tracker()
     running.info()
     running.control.close()
-    assert (running.rows.read(), running.status()) == (b"", 0)
+    assert (running.status(), running.rows.read()) == (0, b"")
 
 
 def test_it_ends_when_nobody_reads_its_rows_any_more(bench: Bench) -> None:
@@ -362,7 +387,7 @@ def test_a_tracker_that_has_died_ends_the_process_with_an_error(bench: Bench) ->
     running = bench.tracker("tracker == 1 and sample < 4", period_s=0.1)
     running.info()
     running.row()
-    assert (running.rows.read(), running.status()) == (b"", 1)
+    assert (running.status(), running.rows.read()) == (1, b"")
 
 
 def test_a_last_sample_without_figures_is_an_error(bench: Bench) -> None:
