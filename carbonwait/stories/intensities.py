@@ -94,7 +94,7 @@ class Intensities:
         self._give_up = give_up
         self._file = ForecastFile(forecast) if forecast else None
         self._rows: IntensityFile | None = self._file.load() if self._file else None
-        # With a file there is nothing to ask a provider, but a wrong name is a mistake all the same.
+        # With a file no provider is asked, but a wrong name is a mistake all the same.
         chosen = None if self._file and provider == "file" else provider
         service = registry.choose(chosen, choice.zone, settings.provider)
         self.provider = None if self._file else service
