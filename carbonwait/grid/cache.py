@@ -69,17 +69,18 @@ class Cache:
         ask: Callable[[], Forecast],
         *,
         max_age_s: float,
+        patience_s: float = _LONGEST_WAIT_S,
         give_up: Callable[[], bool] = lambda: False,
     ) -> Stored:
         """An answer no older than `max_age_s`, asked for by one process only.
 
         Raises ProviderUnavailable, also for a while after somebody else's attempt failed, and if
-        another process keeps asking for more than eleven seconds.
+        another process keeps asking for more than `patience_s`.
         """
         stored = self._fresh(key, now, max_age_s)
         if stored is not None:
             return stored
-        with self._alone(key, give_up):
+        with self._alone(key, patience_s, give_up):
             stored = self._fresh(key, now, max_age_s)
             if stored is not None:
                 return stored
@@ -119,7 +120,9 @@ class Cache:
             raise ProviderUnavailable(reason)
 
     @contextmanager
-    def _alone(self, key: tuple[str, ...], give_up: Callable[[], bool]) -> Iterator[None]:
+    def _alone(
+        self, key: tuple[str, ...], patience_s: float, give_up: Callable[[], bool]
+    ) -> Iterator[None]:
         """Hold the key's lock; where there can be none, go on without it."""
         import fcntl
 
@@ -128,7 +131,7 @@ class Cache:
             yield
             return
         try:
-            end = time.monotonic() + _LONGEST_WAIT_S
+            end = time.monotonic() + patience_s
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

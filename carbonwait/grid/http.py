@@ -8,6 +8,7 @@ name or a token: they name the host and the status, nothing else.
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from carbonwait.core.errors import ProviderUnavailable
@@ -81,3 +82,34 @@ class _Waiting:
             if self.exchange.left_s() <= 0:
                 break
         return False
+
+
+class Patience:
+    """Requests that end within `span_s` of now, all of them together.
+
+    `fetch` is what a provider is given to ask with.
+    """
+
+    def __init__(self, span_s: float, give_up: Callable[[], bool]) -> None:
+        self._ends = time.monotonic() + span_s
+        self._give_up = give_up
+
+    def left_s(self) -> float:
+        """How much of the span is left, in seconds; enough to fail in, at least."""
+        return max(0.1, self._ends - time.monotonic())
+
+    def fetch(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> object:
+        """The JSON document at `url`; see `get_json`."""
+        return get_json(
+            url,
+            headers=headers,
+            params=params,
+            timeout_s=self.left_s(),
+            give_up=self._give_up,
+        )

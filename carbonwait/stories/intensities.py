@@ -6,7 +6,6 @@ configured static window or the present moment has to do. No failure of a provid
 costs a rung, and the reason is told.
 """
 
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,8 +22,8 @@ from carbonwait.grid import registry, typical, zones
 from carbonwait.grid.cache import Cache, Stored
 from carbonwait.grid.file import ForecastFile
 from carbonwait.grid.history import History
-from carbonwait.grid.http import get_json
-from carbonwait.grid.protocol import Fetch, Forecast, Provider
+from carbonwait.grid.http import Patience
+from carbonwait.grid.protocol import Forecast, Provider
 from carbonwait.settings import Settings, cache_folder
 
 _FILE_LOOK_S = 5.0
@@ -206,20 +205,21 @@ class Intensities:
         provider, zone = self.provider, self.choice.zone
         if provider is None or zone is None:
             return None
-        fetch = self._patient()
+        patience = Patience(_PATIENCE_S, self._give_up)
 
         def ask() -> Forecast:
-            return provider.forecast(zone, now, now + _HORIZON_S, fetch)
+            return provider.forecast(zone, now, now + _HORIZON_S, patience.fetch)
 
         stored = self._cache.get(
             (*self._key, "forecast"),
             now,
             ask,
             max_age_s=provider.refresh_s,
+            patience_s=patience.left_s(),
             give_up=self._give_up,
         )
         self._history.add(self._source, stored.forecast.series, now)
-        self._observe(provider, zone, now, fetch)
+        self._observe(provider, zone, now, patience)
         return self._stored(provider, stored, "live")
 
     def _cached(self, now: Instant, _until: Instant) -> Outlook | None:
@@ -250,12 +250,12 @@ class Intensities:
         series = typical.typical_series(zone, now - 3600, until)
         return replace(self._bare("typical", "typical"), series=series, scope="life-cycle")
 
-    def _observe(self, provider: Provider, zone: str, now: Instant, fetch: Fetch) -> None:
+    def _observe(self, provider: Provider, zone: str, now: Instant, patience: Patience) -> None:
         """Keep what has been observed since the last time; a failure costs nothing."""
         begin = max(self._history.last(self._source) or 0.0, now - _OBSERVE_BACK_S)
 
         def ask() -> Forecast:
-            return Forecast(provider.actuals(zone, begin, now, fetch))
+            return Forecast(provider.actuals(zone, begin, now, patience.fetch))
 
         if now - begin < _OBSERVE_EVERY_S:
             return
@@ -265,6 +265,7 @@ class Intensities:
                 now,
                 ask,
                 max_age_s=_OBSERVE_EVERY_S,
+                patience_s=patience.left_s(),
                 give_up=self._give_up,
             )
         except ProviderUnavailable:
@@ -277,23 +278,6 @@ class Intensities:
     @property
     def _source(self) -> str:
         return "/".join(self._key)
-
-    def _patient(self) -> Fetch:
-        """A fetch whose requests, taken together, end within ten seconds."""
-        ends = time.monotonic() + _PATIENCE_S
-
-        def fetch(
-            url: str,
-            *,
-            headers: Mapping[str, str] | None = None,
-            params: Mapping[str, str] | None = None,
-        ) -> object:
-            left_s = max(0.1, ends - time.monotonic())
-            return get_json(
-                url, headers=headers, params=params, timeout_s=left_s, give_up=self._give_up
-            )
-
-        return fetch
 
     def _bare(self, rung: Rung, provider: str | None = None) -> Outlook:
         return Outlook(Series(), self.choice.zone, self.choice.source, provider, rung)
