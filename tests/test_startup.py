@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from users import PROGRAM, User
 
 from carbonwait import __version__
 
@@ -29,3 +30,22 @@ def test_the_version_is_told_without_importing_anything_slow(option: str) -> Non
 
 def test_the_version_is_the_packages() -> None:
     assert told("--version").stdout == f"carbonwait {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--now", "--no-meter", "--", "true"],
+        ["run", "-p", "typical", "-z", "GB", "-d", "30m", "--no-meter", "--", "true"],
+        ["plan", "-p", "typical", "-z", "GB"],
+        ["runs", "--json"],
+    ],
+)
+def test_a_command_does_not_load_what_it_does_not_need(user: User, arguments: list[str]) -> None:
+    # `runs --json` prints no table, `run` on no terminal draws nothing and asks no service.
+    command = [PROGRAM[0], "-X", "importtime", *PROGRAM[1:], *arguments]
+    result = subprocess.run(
+        command, env=user.environ, capture_output=True, text=True, timeout=20, check=True
+    )
+    assert imported(result.stderr).isdisjoint(set(SLOW) - {"typer", "click"})

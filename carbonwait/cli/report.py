@@ -25,11 +25,12 @@ def report(
     """Add up what was emitted, and what it would have been at once or in the static window."""
     from carbonwait.cli.documents import report_document
     from carbonwait.cli.output import print_json
-    from carbonwait.cli.tables import print_report
     from carbonwait.stories.report import make_report
 
     made = make_report(os.environ, time.time(), since=since, until=until, by=by)
     if json:
         print_json(report_document(made))
     else:
+        from carbonwait.cli.tables import print_report
+
         print_report(made)

@@ -23,7 +23,6 @@ def runs(
     """List waiting, running and past runs, newest first."""
     from carbonwait.cli.documents import SCHEMA, run_document
     from carbonwait.cli.output import print_json
-    from carbonwait.cli.tables import print_runs
     from carbonwait.stories import history
 
     shown = limit if limit is not None or json else 20
@@ -32,4 +31,6 @@ def runs(
         items = [run_document(entry.run, entry.decisions) for entry in entries]
         print_json({"schema": SCHEMA, "runs": items})
     else:
+        from carbonwait.cli.tables import print_runs
+
         print_runs([entry.run for entry in entries], time.time())

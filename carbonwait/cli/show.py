@@ -18,11 +18,12 @@ def show(
     """Show one run: decisions, energy and figures."""
     from carbonwait.cli.documents import show_document
     from carbonwait.cli.output import print_json
-    from carbonwait.cli.tables import print_run
     from carbonwait.stories import history
 
     entry = history.show(os.environ, time.time(), run_id)
     if json:
         print_json(show_document(entry.run, entry.decisions, entry.slots))
     else:
+        from carbonwait.cli.tables import print_run
+
         print_run(entry, time.time())
