@@ -37,12 +37,12 @@ def history_forecast(observed: Series, now: Instant, until: Instant) -> Series:
     `observed` are actual intensities; what has not ended by `now` is not looked at, nor is an hour
     with a gap in it.
     """
-    past = observed.between(now - LOOK_BACK_S, now)
-    if past.covered_s(now - LOOK_BACK_S, now) < LEAST_HISTORY_S:
+    begin = now - LOOK_BACK_S
+    if observed.covered_s(begin, now) < LEAST_HISTORY_S:
         return Series()
     profile: dict[int, float] = {}
     errors: list[tuple[Instant, float]] = []
-    for start, mean in _hours(past):
+    for start, mean in _hours(observed, begin, now):
         hour = int(start // HOUR_S) % 24
         expected = profile.get(hour, mean)
         errors.append((start, mean - expected))
@@ -55,13 +55,10 @@ def history_forecast(observed: Series, now: Instant, until: Instant) -> Series:
     return Series(_ahead(profile, bias, last, now, until))
 
 
-def _hours(past: Series) -> Iterator[tuple[Instant, float]]:
-    """The full hours of the past that are covered, with their means, ascending."""
-    edges = past.edges
-    if not edges:
-        return
-    start = edges[0] // HOUR_S * HOUR_S
-    while start + HOUR_S <= edges[-1] + 1e-6:
+def _hours(past: Series, begin: Instant, end: Instant) -> Iterator[tuple[Instant, float]]:
+    """The full hours within `[begin, end)` that are covered, with their means, ascending."""
+    start = -(-max(begin, past.slots[0].start) // HOUR_S) * HOUR_S
+    while start + HOUR_S <= end:
         mean = past.mean(start, start + HOUR_S)
         if mean is not None:
             yield start, mean

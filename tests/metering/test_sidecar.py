@@ -25,6 +25,7 @@ import carbonwait
 from carbonwait.core.errors import MeterUnavailable
 from carbonwait.core.records import MeterInfo, MeterRow, Methods
 from carbonwait.metering import meter, sidecar, wire
+from carbonwait.metering.hardware import info_of, methods_of
 
 ROOT = str(Path(carbonwait.__file__).parents[1])
 
@@ -190,37 +191,37 @@ def nvidia(index: int) -> Any:
     ],
 )
 def test_each_kind_of_hardware_has_its_method(hardware: Any, methods: Methods) -> None:
-    assert sidecar.methods_of(tracker(hardware)) == methods
+    assert methods_of(tracker(hardware)) == methods
 
 
 def test_a_tracker_that_is_not_as_expected_meters_nothing() -> None:
-    assert sidecar.methods_of(object()) == Methods()
+    assert methods_of(object()) == Methods()
 
 
 def test_each_component_has_a_method_of_its_own() -> None:
     mixed = tracker(thing("RAM"), thing("CPU", _mode="intel_rapl"), gpus(nvidia(0)))
-    assert sidecar.methods_of(mixed) == Methods("rapl", "nvml", "ram_model")
+    assert methods_of(mixed) == Methods("rapl", "nvml", "ram_model")
 
 
 def test_only_the_gpus_that_the_job_sees_are_counted() -> None:
-    assert sidecar.info_of(tracker(gpus(nvidia(0), nvidia(1), chosen=[1]))).gpu_count == 1
+    assert info_of(tracker(gpus(nvidia(0), nvidia(1), chosen=[1]))).gpu_count == 1
 
 
 def test_all_gpus_count_if_none_is_chosen() -> None:
-    assert sidecar.info_of(tracker(gpus(nvidia(0), nvidia(1)))).gpu_count == 2
+    assert info_of(tracker(gpus(nvidia(0), nvidia(1)))).gpu_count == 2
 
 
 def test_a_modelled_cpu_has_a_tdp() -> None:
-    assert sidecar.info_of(tracker(thing("CPU", _mode="cpu_load", _tdp=280))).tdp_w == 280.0
+    assert info_of(tracker(thing("CPU", _mode="cpu_load", _tdp=280))).tdp_w == 280.0
 
 
 def test_a_measured_cpu_has_no_tdp() -> None:
-    assert sidecar.info_of(tracker(thing("CPU", _mode="intel_rapl", _tdp=280))).tdp_w is None
+    assert info_of(tracker(thing("CPU", _mode="intel_rapl", _tdp=280))).tdp_w is None
 
 
 @pytest.mark.parametrize("tdp", [None, 0, "280"])
 def test_a_tdp_that_is_none_is_unknown(tdp: object) -> None:
-    assert sidecar.info_of(tracker(thing("CPU", _mode="cpu_load", _tdp=tdp))).tdp_w is None
+    assert info_of(tracker(thing("CPU", _mode="cpu_load", _tdp=tdp))).tdp_w is None
 
 
 # --- a CodeCarbon that fails at will ------------------------------------------------------------
