@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from carbonwait.core.errors import MeterUnavailable
+from carbonwait.core.procstat import busy_s
 from carbonwait.core.records import Energy, Instant, MeterRow
 from carbonwait.metering import wire
 from carbonwait.metering.hardware import info_of
@@ -34,7 +35,6 @@ _TRACKER_LIFE_S = 86_400.0
 # even root, can put one.
 _BARREN = "/proc"
 _JOULES_PER_KWH = 3.6e6
-_BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)  # user nice system irq softirq steal
 
 
 def main(period_s: float) -> NoReturn:
@@ -158,8 +158,7 @@ def machine_busy_s() -> float | None:
     """Busy seconds of all logical CPUs since boot, None where the kernel does not tell."""
     try:
         with open("/proc/stat", "rb") as file:  # noqa: PTH123 (read at every sample)
-            ticks = file.readline().split()[1:]
-        return sum(int(ticks[column]) for column in _BUSY_COLUMNS) / os.sysconf("SC_CLK_TCK")
+            return busy_s(file.readline(), os.sysconf("SC_CLK_TCK"))
     except (OSError, ValueError, IndexError):
         return None
 

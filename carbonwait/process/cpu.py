@@ -2,14 +2,13 @@
 
 import os
 
-_BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)  # user nice system irq softirq steal
+from carbonwait.core import procstat
 
 
 def busy_s() -> float | None:
     """Busy seconds of all logical CPUs since boot, None where the kernel does not tell."""
     try:
         with open("/proc/stat", "rb") as file:
-            ticks = file.readline().split()[1:]
-        return sum(int(ticks[column]) for column in _BUSY_COLUMNS) / os.sysconf("SC_CLK_TCK")
+            return procstat.busy_s(file.readline(), os.sysconf("SC_CLK_TCK"))
     except (OSError, ValueError, IndexError):
         return None

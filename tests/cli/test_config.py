@@ -207,7 +207,6 @@ def test_a_key_in_use_is_told_to_its_service_alone(
     asked = ["--zone", "KR", "-p", "electricity_maps"]
     said = [
         told(user, "run", "-v", "--no-meter", *asked, "-d", "1m", "--duration", "1h", "--", "true"),
-        told(user, "plan", "-v", *asked),
         told(user, "doctor", *asked),
         told(user, "runs", "--json"),
     ]

@@ -1,0 +1,29 @@
+"""Which providers of prices there are, one line each, and which one serves a zone."""
+
+from collections.abc import Callable, Mapping
+
+from carbonwait.grid.awattar import Awattar
+from carbonwait.grid.energinet_prices import EnerginetPrices
+from carbonwait.grid.energy_charts_prices import EnergyChartsPrices
+from carbonwait.grid.octopus_agile import OctopusAgile
+from carbonwait.grid.prices import PriceProvider
+
+# Each is made from its own table of the config, `[providers.NAME]`. Raises Mistake. The first that
+# covers a zone serves it, so the one that refuses requests in quick succession comes last.
+PRICE_PROVIDERS: dict[str, Callable[[Mapping[str, object]], PriceProvider]] = {
+    "octopus_agile": OctopusAgile,
+    "awattar": Awattar,
+    "energinet": EnerginetPrices,
+    "energy_charts": EnergyChartsPrices,
+}
+
+Config = Callable[[str], Mapping[str, object]]
+"""The config table of a provider, by its name."""
+
+
+def price_provider(zone: str, config: Config) -> PriceProvider | None:
+    """The provider of a zone's prices, None if nobody offers them. Raises Mistake."""
+    for name, make in PRICE_PROVIDERS.items():
+        if make({}).covers(zone):
+            return make(config(name))
+    return None
