@@ -47,7 +47,7 @@ _carbonwait() {
         plan) options="$job --json" ;;
         forecast) options="$view --json --csv" ;;
         report) options="--since --until --by --json" ;;
-        runs) options="--state --limit -n --json" ;;
+        runs) options="--state --limit -n --watch --json" ;;
         show) options="--json" ;;
         doctor) options="$grid --json" ;;
         config) ((cword == 2)) && options="init show path check" ;;

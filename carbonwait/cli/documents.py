@@ -9,6 +9,7 @@ from carbonwait.core.units import JOULES_PER_KWH, format_instant
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.doctor import Diagnosis
 from carbonwait.stories.forecast import ForecastView
+from carbonwait.stories.intensities import Outlook
 from carbonwait.stories.planning import Forethought
 from carbonwait.stories.report import Report
 
@@ -32,13 +33,7 @@ def plan_document(thought: Forethought) -> Document:
         "schema": SCHEMA,
         "submitted": _instant(task.submitted),
         "name": thought.name or None,
-        "zone": outlook.zone,
-        "zone_source": outlook.zone_source,
-        "provider": outlook.provider,
-        "rung": outlook.rung,
-        "signal": outlook.signal,
-        "scope": outlook.scope,
-        "issued": _instant(outlook.issued),
+        **_source(outlook),
         "age_s": None if outlook.issued is None else _seconds(thought.now - outlook.issued),
         "strategy": task.strategy,
         "duration_s": _seconds(task.durations.expected_s),
@@ -53,8 +48,6 @@ def plan_document(thought: Forethought) -> Document:
         "static_assumed": plan.static_assumed,
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
-        "warnings": list(outlook.warnings),
-        "notes": list(outlook.notes),
         "candidates": [
             {"start": _instant(candidate.start), "intensity_g_per_kwh": candidate.g_per_kwh}
             for candidate in plan.candidates
@@ -62,11 +55,9 @@ def plan_document(thought: Forethought) -> Document:
     }
 
 
-def forecast_document(view: ForecastView) -> Document:
-    """What `forecast --json` prints."""
-    outlook = view.outlook
-    document: Document = {
-        "schema": SCHEMA,
+def _source(outlook: Outlook) -> Document:
+    """What a plan or a forecast stands on."""
+    return {
         "zone": outlook.zone,
         "zone_source": outlook.zone_source,
         "provider": outlook.provider,
@@ -76,6 +67,15 @@ def forecast_document(view: ForecastView) -> Document:
         "issued": _instant(outlook.issued),
         "warnings": list(outlook.warnings),
         "notes": list(outlook.notes),
+    }
+
+
+def forecast_document(view: ForecastView) -> Document:
+    """What `forecast --json` prints."""
+    outlook = view.outlook
+    document: Document = {
+        "schema": SCHEMA,
+        **_source(outlook),
         "points": [
             {
                 "start": _instant(slot.start),

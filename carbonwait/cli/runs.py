@@ -18,19 +18,31 @@ def runs(
         int | None,
         typer.Option("--limit", "-n", metavar="N", min=1, help="The newest N; else 20, JSON all."),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the list anew every two seconds.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """List waiting, running and past runs, newest first."""
     from carbonwait.cli.documents import SCHEMA, run_document
     from carbonwait.cli.output import print_json
+    from carbonwait.core.errors import Mistake
     from carbonwait.stories import history
 
+    if json and watch:
+        raise Mistake("--json and --watch contradict each other; give one of them")
     shown = limit if limit is not None or json else 20
-    entries = history.runs(os.environ, time.time(), states=state or (), limit=shown)
-    if json:
-        items = [run_document(entry.run, entry.decisions) for entry in entries]
-        print_json({"schema": SCHEMA, "runs": items})
-    else:
-        from carbonwait.cli.tables import print_runs
 
-        print_runs([entry.run for entry in entries], time.time())
+    def look() -> list[history.Entry]:
+        return history.runs(os.environ, time.time(), states=state or (), limit=shown)
+
+    if json:
+        items = [run_document(entry.run, entry.decisions) for entry in look()]
+        print_json({"schema": SCHEMA, "runs": items})
+        return
+    from carbonwait.cli.tables import print_runs, watch_runs
+
+    if watch:
+        watch_runs(lambda: [entry.run for entry in look()])
+    else:
+        print_runs([entry.run for entry in look()], time.time())

@@ -1,9 +1,12 @@
 """Reports and runs as tables in a terminal, in plain lines elsewhere."""
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +26,7 @@ from carbonwait.stories.report import Report
 _PLAIN_WIDTH = 120
 _BAR_WIDTH = 30
 _DAYS_SHOWN = 31
+_WATCH_EVERY_S = 2.0
 
 
 def _console() -> Console:
@@ -153,10 +157,20 @@ def honest_words(report: Report) -> list[str]:
 
 def print_runs(runs: Sequence[Run], now: Instant) -> None:
     """One line a run, newest first."""
-    console = _console()
+    _console().print(_runs(runs, now))
+
+
+def watch_runs(look: Callable[[], Sequence[Run]]) -> NoReturn:
+    """The same, anew every two seconds until interrupted."""
+    with Live(console=_console(), auto_refresh=False) as live:
+        while True:
+            live.update(_runs(look(), time.time()), refresh=True)
+            time.sleep(_WATCH_EVERY_S)
+
+
+def _runs(runs: Sequence[Run], now: Instant) -> Table | Text:
     if not runs:
-        console.print("No such runs.")
-        return
+        return Text("No such runs.")
     table = _table("id", "state", "job", "when", "emitted", "est. saving", left=4)
     for run in runs:
         table.add_row(
@@ -167,7 +181,7 @@ def print_runs(runs: Sequence[Run], now: Instant) -> None:
             format_grams(run.emissions.actual_g),
             format_grams(run.emissions.saving_g),
         )
-    console.print(table)
+    return table
 
 
 def _when(run: Run, now: Instant) -> str:
