@@ -76,26 +76,35 @@ def _marks(edges: Sequence[Instant], now: Instant, window: tuple[Instant, Instan
 def _times(edges: Sequence[Instant], zone: tzinfo) -> list[str]:
     """Two lines: clock times at a readable distance, and the date where a day begins."""
     columns = len(edges) - 1
-    clock, dates = [" "] * (columns + 8), [" "] * (columns + 12)
+    clock, dates = _Line(columns), _Line(columns)
     every_h = _hours_between_labels((edges[-1] - edges[0]) / 3600, columns)
-    free_clock = free_date = 0
     for column, (before, after) in enumerate(pairwise(edges)):
         first, last = datetime.fromtimestamp(before, zone), datetime.fromtimestamp(after, zone)
         crossed = last.replace(minute=0, second=0, microsecond=0)
-        new_day = last.date() != first.date()
-        if first < crossed and crossed.hour % every_h == 0 and column >= free_clock:
-            free_clock = _write(clock, column, f"{crossed:%H:%M}")
-        if (new_day or column == 0) and column >= free_date:
-            free_date = _write(dates, column, f"{last:%a %d %b}")
-    return ["".join(clock)[: columns + 6], "".join(dates)[: columns + 10]]
+        if first < crossed and crossed.hour % every_h == 0:
+            clock.write(column, f"{crossed:%H:%M}")
+        if last.date() != first.date() or column == 0:
+            dates.write(column, f"{last:%a %d %b}")
+    return [clock.text, dates.text]
+
+
+class _Line:
+    """A line of labels; one that does not fit or would touch another is left out."""
+
+    def __init__(self, columns: int) -> None:
+        self._characters = [" "] * columns
+        self._free = 0
+
+    def write(self, column: int, label: str) -> None:
+        if self._free <= column <= len(self._characters) - len(label):
+            self._characters[column : column + len(label)] = label
+            self._free = column + len(label) + 1
+
+    @property
+    def text(self) -> str:
+        return "".join(self._characters)
 
 
 def _hours_between_labels(hours: float, columns: int) -> int:
     wanted = hours * 8 / columns
     return next((step for step in (1, 2, 3, 6, 12, 24) if step >= wanted), 24)
-
-
-def _write(line: list[str], column: int, text: str) -> int:
-    """Put text into a line of characters; return the first column free after it."""
-    line[column : column + len(text)] = text
-    return column + len(text) + 1

@@ -151,4 +151,4 @@ def unpacked(row: Row) -> StoredSeries:
     import zlib
 
     points, *source = row
-    return StoredSeries(series_from(json.loads(zlib.decompress(points))), *source)
+    return StoredSeries(series_from(json.loads(zlib.decompress(points))), *loaded(source))

@@ -1,7 +1,7 @@
 """Where a run goes that the ledger does not take: a private file, taken in later.
 
 A spool file holds one complete record as JSON. What is damaged, of another user or no regular file
-is left alone.
+is left alone, and what the ledger has already is not taken in again: it may have been settled since.
 """
 
 import json
@@ -9,10 +9,14 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from sqlite3 import IntegrityError
+from types import UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from carbonwait.core.attribution import MeteredSlot
+from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.records import Decision, Run
 from carbonwait.ledger import rows
 from carbonwait.ledger.connection import make_private_folder
@@ -39,12 +43,23 @@ def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
         path = folder / f"{_PREFIX}{record.run.id}.json"
         with suppress(Exception):
             make_private_folder(folder)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(path, flags, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
+            _write(path, text)
             return path
     return None
+
+
+def _write(path: Path, text: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        # Half a record could never be taken in.
+        path.unlink()
+        raise
 
 
 def waiting(folders: Sequence[Path]) -> bool:
@@ -57,19 +72,25 @@ def collect(ledger: Ledger, folders: Sequence[Path]) -> int:
     taken = 0
     for path in _files(folders):
         try:
-            record = _read(path)
-        except (OSError, ValueError, TypeError, KeyError):
+            taken += _take_in(ledger, _read(path))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             continue
-        _take_in(ledger, record)
-        taken += 1
+        except LedgerUnavailable as unavailable:
+            # It is the record that the tables refuse, and the next one may be sound.
+            if isinstance(unavailable.__cause__, IntegrityError):
+                continue
+            raise
         with suppress(OSError):
             path.unlink()
     return taken
 
 
-def _take_in(ledger: Ledger, record: SpoolRecord) -> None:
+def _take_in(ledger: Ledger, record: SpoolRecord) -> bool:
+    """False if the ledger has had it before."""
     run_id = record.run.id
     with ledger.transaction():
+        if ledger.has_ended(run_id):
+            return False
         ledger.save(record.run)
         known = set(ledger.decisions(run_id))
         planned = None
@@ -81,6 +102,7 @@ def _take_in(ledger: Ledger, record: SpoolRecord) -> None:
         ledger.replace_energy(run_id, record.slots)
         if record.accounted_with is not None:
             ledger.account_with(run_id, ledger.save_series(record.accounted_with))
+    return True
 
 
 def _files(folders: Sequence[Path]) -> Iterator[Path]:
@@ -117,13 +139,30 @@ def _record(document: Any) -> SpoolRecord:
     if document["version"] != _VERSION:
         raise ValueError(document["version"])
     run = rows.run_from([document["run"][column] for column in rows.RUN_COLUMNS])
-    return SpoolRecord(
+    record = SpoolRecord(
         run,
         [Decision(*values) for values in document["decisions"]],
         [rows.slot_from(values) for values in document["slots"]],
         _series(document["planned_on"]),
         _series(document["accounted_with"]),
     )
+    points = [s.series for s in (record.planned_on, record.accounted_with) if s is not None]
+    for part in (run, *record.decisions, *record.slots, *chain(*points)):
+        if not _fits(part, type(part)):
+            raise ValueError(part)
+    return record
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """True if a value is what an annotation says, down to its own fields."""
+    if get_origin(kind) in {Union, UnionType}:
+        return any(_fits(value, one) for one in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if not isinstance(value, int | float if kind is float else kind):
+        return False
+    fields = getattr(kind, "__annotations__", {})
+    return all(_fits(getattr(value, field), of) for field, of in fields.items())
 
 
 def _series(document: list[Any] | None) -> rows.StoredSeries | None:

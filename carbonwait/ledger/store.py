@@ -38,6 +38,11 @@ _SOURCE = ", ".join(rows.SOURCE_COLUMNS)
 _SUCCEEDED = "exit_code = 0"
 _ENDED_BY_ITSELF = "exit_code IS NOT NULL"
 
+# Older builds of SQLite take 999 parameters.
+_MOST_PARAMETERS = 500
+# Counters and clocks are too coarse for the mean power of less.
+_SHORTEST_IDLE_S = 5.0
+
 
 class Ledger:
     """An open ledger; a context manager that closes it."""
@@ -125,16 +130,17 @@ class Ledger:
     def save_series(self, stored: rows.StoredSeries) -> int:
         """Keep a series and return its number; one that is there already is not kept twice."""
         digest, points = rows.packed(stored)
-        found = self._read("SELECT id FROM series WHERE digest = ?", (digest,))
-        if found:
-            return int(found[0][0])
         marks = ", ".join("?" * (len(rows.SOURCE_COLUMNS) + 2))
-        return self._write(
-            f"INSERT INTO series (digest, points, {_SOURCE}) VALUES ({marks})",
-            digest,
-            points,
-            *stored[1:],
-        )
+        with self.transaction():
+            found = self._read("SELECT id FROM series WHERE digest = ?", (digest,))
+            if found:
+                return int(found[0][0])
+            return self._write(
+                f"INSERT INTO series (digest, points, {_SOURCE}) VALUES ({marks})",
+                digest,
+                points,
+                *stored[1:],
+            )
 
     def account_with(self, run_id: str, series_id: int) -> None:
         """Note which series a run was accounted with."""
@@ -177,6 +183,15 @@ class Ledger:
             raise Mistake(f"{run_id!r} is the beginning of several IDs; write more of it")
         return runs[0]
 
+    def has_ended(self, run_id: str) -> bool:
+        """True if a run's end is recorded; of a lost run and of an unknown one it is not."""
+        return bool(
+            self._read(
+                "SELECT 1 FROM runs WHERE id = ? AND state IN ('finished', 'aborted')",
+                (rows.storable(run_id),),
+            )
+        )
+
     def runs(
         self,
         *,
@@ -205,12 +220,15 @@ class Ledger:
     def decisions_of(self, run_ids: Collection[str]) -> dict[str, list[Decision]]:
         """The logs of several runs at once."""
         found: dict[str, list[Decision]] = {}
-        wanted = set(run_ids)
-        only = " WHERE run_id = ?" if len(wanted) == 1 else ""
-        statement = f"SELECT run_id, {_DECISION} FROM decisions{only} ORDER BY position"
-        for row in self._read(statement, tuple(wanted) if only else ()):
-            run_id, *values = rows.loaded(row)
-            if run_id in wanted:
+        wanted = sorted(set(run_ids))
+        for first in range(0, len(wanted), _MOST_PARAMETERS):
+            some = wanted[first : first + _MOST_PARAMETERS]
+            statement = (
+                f"SELECT run_id, {_DECISION} FROM decisions"
+                f" WHERE run_id IN ({', '.join('?' * len(some))}) ORDER BY position"
+            )
+            for row in self._read(statement, some):
+                run_id, *values = rows.loaded(row)
                 found.setdefault(run_id, []).append(Decision(*values))
         return found
 
@@ -221,9 +239,10 @@ class Ledger:
 
     def series_of(self, run_id: str) -> tuple[rows.StoredSeries | None, rows.StoredSeries | None]:
         """What a run was planned on and what it was accounted with."""
-        planned, accounted = self._read(
+        found = self._read(
             "SELECT planned_series, accounted_series FROM runs WHERE id = ?", (run_id,)
-        )[0]
+        )
+        planned, accounted = found[0] if found else (None, None)
         return self._series(planned), self._series(accounted)
 
     def _series(self, series_id: int | None) -> rows.StoredSeries | None:
@@ -246,24 +265,30 @@ class Ledger:
     def idle_floor_w(self, host: str, logical_cpus: int, since: Instant) -> float | None:
         """The lowest mean measured CPU power of any slot of this host that was all but idle.
 
-        All but idle: less than 5 % of the time of its logical CPUs was busy.
+        All but idle: less than 5 % of the time of its logical CPUs was busy. What the meter did
+        not see of a run counts as missing from each of its slots, for nobody knows from which, and
+        a floor that is too low would bill later jobs what the machine draws by itself.
         """
         found = self._read(
-            "SELECT MIN(slot.cpu_j / (slot_end - slot_start))"
-            " FROM energy AS slot JOIN runs ON runs.id = run_id"
-            " WHERE owner_host = ? AND ended >= ? AND method_cpu = 'rapl'"
-            " AND slot.cpu_j IS NOT NULL AND slot.busy_s < 0.05 * ? * (slot_end - slot_start)",
-            (rows.storable(host), since, logical_cpus),
+            "SELECT MIN(joules / seen_s) FROM ("
+            "  SELECT slot.cpu_j AS joules, slot.busy_s AS busy,"
+            "  slot_end - slot_start - COALESCE(uncovered_s, 0) AS seen_s"
+            "  FROM runs JOIN energy AS slot ON run_id = id"
+            "  WHERE owner_host = ? AND ended >= ? AND method_cpu = 'rapl')"
+            " WHERE seen_s >= ? AND busy < 0.05 * ? * seen_s",
+            (rows.storable(host), since, _SHORTEST_IDLE_S, logical_cpus),
         )
         floor: float | None = found[0][0]
         return floor
 
     def overlapping(self, host: str, start: Instant, end: Instant, exclude_id: str) -> list[Run]:
         """Other runs whose command ran on this host within `[start, end)`."""
-        found = self._read(
-            f"SELECT {_RUN} FROM runs WHERE owner_host = ? AND started < ? AND id != ?"
-            " AND (ended > ? OR (ended IS NULL AND state IN ('running', 'paused')))",
-            (rows.storable(host), end, exclude_id, start),
+        statement = f"SELECT {_RUN} FROM runs WHERE owner_host = ? AND started < ? AND id != ?"
+        among = (rows.storable(host), end, exclude_id)
+        # Asked one by one, each has an index that passes over what lies far back.
+        found = self._read(f"{statement} AND ended > ?", (*among, start))
+        found += self._read(
+            f"{statement} AND ended IS NULL AND state IN ('running', 'paused')", among
         )
         return [rows.run_from(rows.loaded(row)) for row in found]
 
