@@ -1,7 +1,7 @@
 """Where a run goes that the ledger does not take: a private file, taken in later.
 
 A spool file holds one complete record as JSON. What is damaged, of another user or no regular file
-is left alone, and what the ledger has already is not taken in again: it may have been settled since.
+is left alone. A run whose end the ledger knows is not taken in again: it may be settled by now.
 """
 
 import json

@@ -85,7 +85,8 @@ _SUMS = """
     SUM(if_static_g - actual_g - COALESCE(waiting_g, 0)),
     SUM(CASE WHEN actual_g IS NOT NULL THEN if_static_g END),
     SUM(accounting = 'settled'), SUM(accounting = 'pending'),
-    SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL), SUM(energy_j IS NULL)
+    SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL),
+    SUM(energy_j IS NULL)
 """
 
 _WHERE = """

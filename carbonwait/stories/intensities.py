@@ -97,7 +97,7 @@ class Intensities:
         chosen = None if self._file and provider == "file" else provider
         service = registry.choose(chosen, choice.zone, settings.provider)
         self.provider = None if self._file else service
-        self._key = () if self.provider is None else _key(self.provider, choice.zone, settings)
+        self.key = () if self.provider is None else _key(self.provider, choice.zone, settings)
         folder = cache_folder(environ)
         self._cache, self._history = Cache(folder), History(folder)
         self._looked: Instant | None = None
@@ -211,7 +211,7 @@ class Intensities:
             return provider.forecast(zone, now, now + _HORIZON_S, patience.fetch)
 
         stored = self._cache.get(
-            (*self._key, "forecast"),
+            (*self.key, "forecast"),
             now,
             ask,
             max_age_s=provider.refresh_s,
@@ -225,7 +225,7 @@ class Intensities:
     def _cached(self, now: Instant, _until: Instant) -> Outlook | None:
         if self.provider is None:
             return None
-        stored = self._cache.last(*self._key, "forecast")
+        stored = self._cache.last(*self.key, "forecast")
         if stored is None or now - stored.made > _STALE_S:
             return None
         if not stored.forecast.series or stored.forecast.series.edges[-1] <= now:
@@ -261,7 +261,7 @@ class Intensities:
             return
         try:
             stored = self._cache.get(
-                (*self._key, "actuals"),
+                (*self.key, "actuals"),
                 now,
                 ask,
                 max_age_s=_OBSERVE_EVERY_S,
@@ -277,7 +277,7 @@ class Intensities:
 
     @property
     def _source(self) -> str:
-        return "/".join(self._key)
+        return "/".join(self.key)
 
     def _bare(self, rung: Rung, provider: str | None = None) -> Outlook:
         return Outlook(Series(), self.choice.zone, self.choice.source, provider, rung)

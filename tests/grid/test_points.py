@@ -1,5 +1,6 @@
 """From what services send to a series."""
 
+from itertools import pairwise
 from math import inf, nan
 
 import pytest
@@ -192,7 +193,7 @@ _points = st.builds(
 def test_spans_are_ascending_and_never_overlap(points: list[Point]) -> None:
     spans = spans_of(points)
     assert all(span.start < span.end for span in spans)
-    assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(spans))
 
 
 @given(st.lists(_points, max_size=12))
@@ -261,7 +262,7 @@ def test_what_is_past_is_kept_beside_what_is_to_come() -> None:
 
 @pytest.mark.parametrize("now", [NOON + 6 * HOUR_S, NOON - 9 * HOUR_S])
 def test_points_of_other_times_only_are_no_forecast(now: float) -> None:
-    with pytest.raises(ProviderUnavailable, match="^x: no forecast for GB from now on$"):
+    with pytest.raises(ProviderUnavailable, match=r"^x: no forecast for GB from now on$"):
         ahead(HOURS, now, now + 2 * HOUR_S, "x: no forecast for GB")
 
 
