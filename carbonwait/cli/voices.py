@@ -1,6 +1,7 @@
 """What `run` says on stderr, by where that goes and how much was asked for."""
 
 import os
+from contextlib import suppress
 from typing import Any, TextIO
 
 from carbonwait.cli.output import printable, say
@@ -126,17 +127,14 @@ class TerminalVoice(LineVoice):
                 self._live.start()
             line = self._text(printable(text), no_wrap=True, overflow="ellipsis")
             self._live.update(line, refresh=True)
-        except (OSError, ValueError):
-            # The terminal has gone away; the wait goes on.
+        except Exception:  # noqa: BLE001 (whatever ails the terminal, the wait goes on)
             self._live = None
 
     def _erase(self) -> None:
         if self._live is not None:
             live, self._live = self._live, None
-            try:
+            with suppress(Exception):
                 live.stop()
-            except (OSError, ValueError):
-                return
 
 
 def _at_risk(thought: Forethought) -> str:

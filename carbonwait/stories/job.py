@@ -40,6 +40,9 @@ from carbonwait.stories.waiting import Waited, wait
 
 # CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
 _METER_LEAD_S = 5.0
+# What has been metered is stored often at first and once a minute in the long run, so that a
+# process that is killed loses a fifth of it at the most.
+_KEEP_FIRST_S = 5.0
 _KEEP_EVERY_S = 60.0
 
 
@@ -219,31 +222,28 @@ class _Job:
 
     def watch(self, child: Child) -> Ended:
         """Pass signals on and collect energy until the command ends."""
-        tick_s = min(_KEEP_EVERY_S, 5 * self.request.sample_s) if self.meter else None
-        kept_at = self.clock.elapsed()
+        begun = self.clock.elapsed()
         while True:
             state = child.look()
             if isinstance(state, Ended):
                 return state
             if isinstance(state, Stopped):
                 stop_like_the_child()
-            info = self.queue.next(tick_s)
+            keep_s = min(_KEEP_EVERY_S, max(_KEEP_FIRST_S, (self.clock.elapsed() - begun) / 5))
+            info = self.queue.next(keep_s if self.meter else None)
             if info is None:
-                kept_at = self.look_after_meter(kept_at)
+                self.look_after_meter()
             elif info.si_signo != SIGCHLD and sent_by_a_process(info):
                 child.send(info.si_signo)
 
-    def look_after_meter(self, kept_at: float) -> float:
-        """Take in rows and store them once a minute; return when they were last stored."""
+    def look_after_meter(self) -> None:
+        """Take in rows and store them; do without the meter if that fails."""
         try:
             self.collect()
-            if self.clock.elapsed() - kept_at >= _KEEP_EVERY_S:
-                kept_at = self.clock.elapsed()
-                self.keep_energy()
+            self.keep_energy()
         except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
             self.voice.fault(f"metering failed ({error!r}); the run goes on without it")
             self.drop_meter()
-        return kept_at
 
     def drop_meter(self) -> None:
         """Do without the meter from now on."""

@@ -276,6 +276,22 @@ def test_a_killed_wrapper_leaves_a_lost_run(user: User) -> None:
     assert shown(user)["state"] == "lost"
 
 
+def test_a_wrapper_killed_while_running_leaves_what_was_metered_until_then(user: User) -> None:
+    with user.start("run", "--now", "--sample", "1s", "--", "sleep", "30") as process:
+        end = time.monotonic() + 20
+        listed: dict[str, Any] = {"runs": []}
+        while not (listed["runs"] and listed["runs"][0]["state"] == "running"):
+            listed = json.loads(user.run("runs", "--json").stdout)
+        slots: list[Any] = []
+        while not slots:
+            assert time.monotonic() < end
+            slots = shown(user)["energy_slots"]
+        process.kill()
+    show = shown(user)
+    assert (show["state"], show["exit_code"]) == ("lost", None)
+    assert show["machine_energy_j"]["ram"] > 0
+
+
 def test_a_forecast_file_that_changes_moves_the_start(user: User) -> None:
     first = time.time() // 1
     path = forecast(user.home / "f.csv", [300.0] * 8 + [50.0] + [300.0] * 4, step_s=3, start=first)
