@@ -1,6 +1,7 @@
 """`carbonwait run` from the prompt to the ledger, with real waits of a few seconds."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -277,7 +278,10 @@ def test_a_killed_wrapper_leaves_a_lost_run(user: User) -> None:
 
 
 def test_a_wrapper_killed_while_running_leaves_what_was_metered_until_then(user: User) -> None:
-    with user.start("run", "--now", "--sample", "1s", "--", "sleep", "30") as process:
+    job = ["sh", "-c", "echo $$; exec sleep 30"]
+    with user.start("run", "--now", "--sample", "1s", "--", *job) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
         end = time.monotonic() + 20
         listed: dict[str, Any] = {"runs": []}
         while not (listed["runs"] and listed["runs"][0]["state"] == "running"):
@@ -287,6 +291,7 @@ def test_a_wrapper_killed_while_running_leaves_what_was_metered_until_then(user:
             assert time.monotonic() < end
             slots = shown(user)["energy_slots"]
         process.kill()
+        os.kill(pid, signal.SIGKILL)
     show = shown(user)
     assert (show["state"], show["exit_code"]) == ("lost", None)
     assert show["machine_energy_j"]["ram"] > 0

@@ -268,8 +268,8 @@ def test_other_refusals_are_explained_and_keep_when_to_ask_again(
     grid_server: GridServer, status: int, body: object, reason: str
 ) -> None:
     found = refused(grid_server, refusal(status, body))
-    assert found.__class__ is HttpRefusal
-    assert getattr(found, "retry_after_s") == 3600  # noqa: B009 (of HttpRefusal)
+    assert isinstance(found, HttpRefusal)
+    assert found.retry_after_s == 3600
     with pytest.raises(ProviderUnavailable, match=f"^electricity_maps: .*{reason}"):
         raise found
 

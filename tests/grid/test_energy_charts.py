@@ -1,5 +1,7 @@
 """Energy-Charts: parallel arrays of what was and what is to come."""
 
+from collections.abc import Sequence
+
 import pytest
 from grid_server import Answer, GridServer
 from hypothesis import given
@@ -17,7 +19,7 @@ MIDNIGHT = at(2026, 11, 22, 23)
 
 
 def answer(
-    actuals: list[object], forecasts: list[object], begin: float = MIDNIGHT, **more: object
+    actuals: Sequence[object], forecasts: Sequence[object], begin: float = MIDNIGHT, **more: object
 ) -> dict[str, object]:
     """As the service sends it: three arrays of one length."""
     times = [int(begin + index * QUARTER_S) for index in range(len(actuals))]
@@ -27,8 +29,8 @@ def answer(
 
 def two_days() -> dict[str, object]:
     """Measured until 11:30 UTC, a hole of half an hour, forecast to the end of tomorrow."""
-    actuals: list[object] = [300.0 + i if i < 50 else None for i in range(192)]
-    forecasts: list[object] = [None if i < 52 else 200.0 + i for i in range(192)]
+    actuals = [300.0 + i if i < 50 else None for i in range(192)]
+    forecasts = [None if i < 52 else 200.0 + i for i in range(192)]
     return answer(actuals, forecasts)
 
 
@@ -125,7 +127,7 @@ def test_arrays_of_unequal_length_give_what_they_have_in_common() -> None:
     assert [slot.g_per_kwh for slot in parse(document)] == [100.0]
 
 
-def test_only_data_is_taken_for_a_forecast_once_the_service_is_deprecated() -> None:
+def test_an_endpoint_that_is_to_be_retired_is_still_of_use() -> None:
     document = two_days() | {"deprecated": True}
     assert GERMANY.forecast("DE", NOON, NOON + DAY_S, replies(document)).series
 
