@@ -52,19 +52,24 @@ HTML = Answer(
 BROKEN: dict[str, Answer] = {
     "html": HTML,
     "empty": Answer(b""),
-    "blank": Answer(b" \r\n"),
     "cut": Answer(b'{"data":[{"from":"2026-11-23T12:00Z"}]}', cut_at=20),
     "half a document": Answer(b'{"data": [1, 2'),
     "latin-1": Answer('{"zone": "Österreich"}'.encode("latin-1")),
-    "utf-16": Answer("{}".encode("utf-16-le")[:3]),
-    "null": Answer(b"null"),
-    "list": Answer(b"[]"),
-    "text": Answer(b'"no data"'),
-    "number": Answer(b"0"),
-    "object": Answer(b"{}"),
     "nested": Answer(b"[" * 900 + b"]" * 900),
-    "error": Answer(b'{"status":"error","message":"No recent data available"}'),
 }
+# Answers in good JSON that say nothing.
+EMPTY: tuple[object, ...] = (
+    None,
+    [],
+    [[]],
+    {},
+    "no data",
+    0,
+    True,
+    {"data": None},
+    {"data": {}},
+    {"status": "error", "message": "No recent data available"},
+)
 
 
 # --- a stand-in for the network -----------------------------------------------------------------

@@ -24,6 +24,9 @@ PROVIDERS: dict[str, Callable[[Mapping[str, object]], Provider]] = {
 # What `--provider` takes; a file and the built-in table need no settings.
 NAMES: tuple[str, ...] = (*PROVIDERS, "file", "typical")
 
+# Services that know more zones than have typical days or a time zone here.
+WORLDWIDE = frozenset({"electricity_maps", "watttime", "carbon_aware_sdk"})
+
 _KEYLESS = ("neso", "energinet", "energy_charts")
 
 # What tells that somebody has set a provider up, for those that need it, in order of preference.

@@ -26,6 +26,7 @@ _CLOUD_VARIABLES = (
 )
 # A name of the time zone database. Digits without a slash are POSIX rules such as CET-1CEST.
 _TZ_NAME = re.compile(r"[A-Za-z_-]+|[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+", re.ASCII)
+_CODE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,6}){0,3}", re.ASCII)
 _SHORTEST_PART = 3
 
 
@@ -52,6 +53,14 @@ def require_known(zone: str) -> str:
     if meant:
         raise Mistake(f"zone {shown} is not known; did you mean {' or '.join(meant)}?")
     raise Mistake(f"zone {shown} is not known; write a code such as GB, DE or US-CAL-CISO")
+
+
+def require_well_formed(zone: str) -> str:
+    """A code that looks like one, for services that know more zones than are known here."""
+    code = zone.strip().upper()
+    if _CODE.fullmatch(code):
+        return code
+    raise Mistake(f"zone {zone!r} is no code; write one such as GB or US-CAL-CISO")
 
 
 def detect(environ: Mapping[str, str], timezone: str | None) -> ZoneChoice:

@@ -58,9 +58,19 @@ class Outlook:
 
 
 def choose_zone(
-    asked: str | None, settings: Settings, job_zone: str | None, environ: Mapping[str, str]
+    asked: str | None,
+    settings: Settings,
+    job_zone: str | None,
+    environ: Mapping[str, str],
+    provider: str | None = None,
 ) -> zones.ZoneChoice:
-    """The zone and how it was found. Raises Mistake for one that does not exist."""
+    """The zone and how it was found. Raises Mistake for one that does not exist.
+
+    A provider of the whole world, asked for by name, may know zones that are not known here.
+    """
+    require = zones.require_known
+    if provider in registry.WORLDWIDE:
+        require = zones.require_well_formed
     named = (
         (asked, "--zone"),
         (settings.environment.zone, "CARBONWAIT_ZONE"),
@@ -68,7 +78,7 @@ def choose_zone(
     )
     for zone, source in named:
         if zone is not None:
-            return zones.ZoneChoice(zones.require_known(zone), source)
+            return zones.ZoneChoice(require(zone), source)
     return zones.detect(environ, zones.local_timezone(environ))
 
 

@@ -7,12 +7,12 @@ only thing that this process returns.
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from signal import SIGCHLD, SIGTERM, Signals
 
 from carbonwait.core.attribution import merged_rows, slots_between
-from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
+from carbonwait.core.errors import CannotRun, MeterUnavailable
 from carbonwait.core.ids import new_id
 from carbonwait.core.records import Decision, Run
 from carbonwait.core.series import Series
@@ -122,30 +122,25 @@ class _Job:
         if thought is None:
             thought = self.think()
         ended = self.watch(child)
-        self.record.ended = self.clock.wall()
-        self.record.state = "finished"
-        self.record.exit_code = ended.exit_code
-        if ended.term_signal is not None:
-            self.record.term_signal = Signals(ended.term_signal).name.removeprefix("SIG")
-        try:
-            self.account(thought, ended, _difference(busy_before, cpu.busy_s()))
-        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job's status)
-            self.voice.fault(f"the account of run {self.record.id} failed: {error!r}")
-            self.recorder.save(self.record)
-        self.voice.ended(self.record)
+        self.unharmed("accounting", lambda: self.finish(thought, ended, busy_before))
         return Outcome(ended.exit_code or 0, ended.term_signal)
 
+    def unharmed(self, what: str, work: Callable[[], None]) -> None:
+        """Do something that the job does not depend on: a fault of ours never touches it."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 (that is what this is for)
+            self.voice.fault(f"{what} failed ({error!r}); the job is not affected")
+
     def think(self) -> Forethought:
-        """Plan as of now and keep the plan; if planning fails by a fault of ours, start now."""
+        """Plan as of now and keep the plan; if that fails by a fault of ours, start now."""
         now = self.record.submitted if self.record.started else self.clock.wall()
         try:
             thought = self.preparation.think(now)
-        except Mistake:
-            raise
+            self.keep_plan(thought)
         except Exception as error:  # noqa: BLE001 (a fault of ours never stops the job)
             self.voice.fault(f"planning failed ({error!r}); starting at once")
             thought = self.preparation.without_forecast(now)
-        self.keep_plan(thought)
         return thought
 
     def keep_plan(self, thought: Forethought) -> None:
@@ -188,9 +183,9 @@ class _Job:
         self.drop_meter()
         self.record.state = "aborted"
         self.record.ended = self.clock.wall()
-        self.record.term_signal = Signals(signum).name.removeprefix("SIG")
+        self.record.term_signal = _name(signum)
         self.recorder.save(self.record)
-        self.voice.ended(self.record)
+        self.unharmed("the status line", lambda: self.voice.ended(self.record))
         return Outcome(128 + signum, signum)
 
     def start(self) -> tuple[Child, float | None]:
@@ -204,9 +199,9 @@ class _Job:
             self.abort(SIGTERM)
             raise
         self.record.state = "running"
-        self.start_meter()
+        self.unharmed("metering", self.start_meter)
         self.recorder.save(self.record)
-        self.voice.started(self.record)
+        self.unharmed("the status line", lambda: self.voice.started(self.record))
         return child, busy_s
 
     def start_meter(self) -> None:
@@ -272,6 +267,23 @@ class _Job:
             self.record, slots_between(self.meter.rows, self.record.started, now, edges)
         )
 
+    def finish(self, thought: Forethought, ended: Ended, busy_before: float | None) -> None:
+        """Record how the command ended, and what it used and emitted."""
+        busy_s = _difference(busy_before, cpu.busy_s())
+        started = self.record.started or self.record.submitted
+        # Should the clock have been set back meanwhile, the run took some time all the same.
+        self.record.ended = max(self.clock.wall(), started + ended.usage.cpu_s)
+        self.record.state = "finished"
+        self.record.exit_code = ended.exit_code
+        if ended.term_signal is not None:
+            self.record.term_signal = _name(ended.term_signal)
+        try:
+            self.account(thought, ended, busy_s)
+        except Exception:
+            self.recorder.save(self.record)
+            raise
+        self.voice.ended(self.record)
+
     def account(self, thought: Forethought, ended: Ended, busy_s: float | None) -> None:
         """Close the meter and write energies and figures into the record."""
         intensities = self.preparation.intensities
@@ -297,6 +309,14 @@ class _Job:
             more_to_come=intensities.more_to_come(thought.outlook),
         )
         self.recorder.account(self.record, slots, series, thought.outlook)
+
+
+def _name(signum: int) -> str:
+    """`TERM` for 15; the number of a signal that has no name, as real-time ones."""
+    try:
+        return Signals(signum).name.removeprefix("SIG")
+    except ValueError:
+        return str(signum)
 
 
 def _difference(before: float | None, after: float | None) -> float | None:

@@ -125,12 +125,13 @@ def prepare(
         min_saving_pct=_min_saving_pct(request.min_saving_pct, defaults.min_saving_pct),
         idle_ratio=_idle_ratio(settings.config.idle_watts, past),
     )
+    provider = _first(request.provider, defaults.provider)
     intensities = Intensities(
-        choose_zone(request.zone, settings, defaults.zone, environ),
+        choose_zone(request.zone, settings, defaults.zone, environ, provider),
         settings,
         environ,
         give_up=give_up,
-        provider=_first(request.provider, defaults.provider),
+        provider=provider,
         forecast=request.forecast,
     )
     return Preparation(name, task, intensities, local, settings.config.idle_watts)

@@ -133,6 +133,8 @@ class Recorder:
                     write(self._ledger)
         except LedgerUnavailable as unavailable:
             self._fault = str(unavailable)
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
+            self._fault = f"the ledger cannot be written ({error!r})"
         else:
             self._unwritten.clear()
 

@@ -83,7 +83,7 @@ def start(argv: Sequence[str], environ: Environ, stderr: int | None = None) -> i
     ]
     if stderr is not None:
         actions[2] = (os.POSIX_SPAWN_DUP2, stderr, 2)
-    return os.posix_spawnp(argv[0], argv, environ, file_actions=actions)
+    return os.posix_spawnp(argv[0], list(argv), environ, file_actions=actions)
 
 
 def run(argv: Sequence[str], environ: Environ) -> Ended:

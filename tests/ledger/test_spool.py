@@ -2,13 +2,18 @@
 
 import json
 import os
+import resource
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sample_runs import NOON, SLOTS, finished, run, stored
 
-from carbonwait.core.records import Decision
+from carbonwait.core.attribution import MeteredSlot
+from carbonwait.core.records import Decision, Emissions, Energy
 from carbonwait.ledger.spool import SpoolRecord, collect, spool, waiting
 from carbonwait.ledger.store import Ledger
 
@@ -88,6 +93,100 @@ def test_a_damaged_file_is_left_alone(folders: list[Path], tmp_path: Path, text:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         assert collect(ledger, folders) == 0
     assert damaged.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("submitted", "yesterday"), ("submitted", None), ("submitted", float("nan"))]
+    + [("state", "done"), ("exit_code", [0]), ("name", None), ("owner_pid", 2**70), ("cpu_j", {})],
+)
+def test_a_value_that_cannot_be_is_left_alone_and_the_next_file_taken_in(
+    folders: list[Path], tmp_path: Path, field: str, value: object
+) -> None:
+    path = spool(RECORD, folders)
+    assert path is not None
+    document = json.loads(path.read_text())
+    document["run"][field] = value
+    path.write_text(json.dumps(document))
+    spool(SpoolRecord(finished("b1")), folders)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert collect(ledger, folders) == 1
+        assert [found.id for found in ledger.runs()] == ["b1"]
+    assert path.exists()
+
+
+def test_a_run_that_has_been_settled_since_is_not_taken_in_again(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    spool(SpoolRecord(finished("a1", accounting="pending")), folders)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        ledger.save(finished("a1", accounting="settled"))
+        assert collect(ledger, folders) == 0
+        assert ledger.run("a1").accounting == "settled"
+    assert not waiting(folders)
+
+
+def test_a_lost_run_turns_out_to_have_finished(folders: list[Path], tmp_path: Path) -> None:
+    spool(RECORD, folders)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        ledger.save(run("a1", state="lost"))
+        collect(ledger, folders)
+        assert ledger.run("a1").state == "finished"
+
+
+def test_nothing_is_left_of_a_file_that_did_not_fit(folders: list[Path]) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        path = spool(RECORD, folders)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (path, waiting(folders)) == (None, False)
+
+
+numbers = st.none() | st.floats(allow_nan=False)
+# What a command line can hold: text, and bytes that are not UTF-8.
+texts = st.text(
+    st.characters(codec="utf-8") | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)
+)
+energies = st.builds(Energy, numbers, numbers, numbers)
+records = st.builds(
+    SpoolRecord,
+    run=st.builds(
+        finished,
+        st.just("a1"),
+        name=texts,
+        command=st.none() | texts,
+        energy=energies,
+        machine_energy=energies,
+        emissions=st.builds(Emissions, *[numbers] * 6),
+        static_assumed=st.booleans(),
+        peak_rss_bytes=st.none() | st.integers(0, 2**62),
+    ),
+    decisions=st.lists(
+        st.builds(Decision, st.floats(0, 4e9), st.floats(0, 4e9), st.just("live"), numbers, texts),
+        max_size=3,
+        unique=True,
+    ),
+    slots=st.builds(lambda job, busy_s: [MeteredSlot(0, 1, job, busy_s, job)], energies, numbers),
+    planned_on=st.none() | st.builds(stored, st.floats(0, 5000)),
+    accounted_with=st.none() | st.builds(stored, st.floats(0, 5000)),
+)
+
+
+@given(records)
+@settings(max_examples=40, deadline=None)
+def test_a_record_comes_back_from_file_and_ledger_as_it_was(record: SpoolRecord) -> None:
+    with TemporaryDirectory() as name, Ledger.open(Path(name) / "l.db") as ledger:
+        spool(record, [Path(name)])
+        assert collect(ledger, [Path(name)]) == 1
+        found = SpoolRecord(
+            ledger.run("a1"), ledger.decisions("a1"), ledger.energy("a1"), *ledger.series_of("a1")
+        )
+        if not record.decisions:
+            # Only a decision was planned on something.
+            record = record._replace(planned_on=None)
+        assert found == record
 
 
 def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:

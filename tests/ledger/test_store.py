@@ -1,6 +1,7 @@
 """The ledger on real files."""
 
 import contextlib
+import os
 import sqlite3
 import stat
 import subprocess
@@ -98,6 +99,62 @@ def test_a_lock_that_does_not_end_is_unavailable(ledger: Ledger, path: Path) -> 
         pytest.raises(LedgerUnavailable, match="locked"),
     ):
         other.save(run())
+
+
+def test_nothing_else_is_left_beside_the_ledger(ledger: Ledger, path: Path) -> None:
+    ledger.save(run())
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.db"]
+
+
+@pytest.mark.parametrize("length", [50, 511, 4096, 20_000])
+def test_a_ledger_that_was_cut_off_is_left_alone(path: Path, length: int) -> None:
+    with Ledger.open(path) as ledger:
+        ledger.save(run())
+    cut_off = path.read_bytes()[:length]
+    path.write_bytes(cut_off)
+    with pytest.raises(LedgerUnavailable, match="move it away"):
+        Ledger.open(path)
+    assert path.read_bytes() == cut_off
+
+
+def test_any_name_of_a_file_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "50 %41?mode=ro#\udcff" / "l.db"
+    with Ledger.open(path) as ledger:
+        ledger.save(run())
+    assert [file.name for file in path.parent.iterdir()] == ["l.db"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for a small ledger and no more."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", str(disk)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_ledger_on_a_full_disk_keeps_what_it_has(small_disk: Path) -> None:
+    with Ledger.open(small_disk / "l.db") as ledger:
+        ledger.save(run())
+        with pytest.raises(LedgerUnavailable, match="free some space"), ledger.transaction():
+            for number in range(1000):
+                ledger.save(run(f"b{number}", command="x" * 1000))
+        assert ledger.runs() == [run()]
+
+
+def test_a_ledger_on_a_disk_that_takes_no_writes_can_be_read(small_disk: Path) -> None:
+    path = small_disk / "l.db"
+    with Ledger.open(path) as ledger:
+        ledger.save(run())
+    remount = ["mount", "-o", "remount,ro", str(small_disk)]
+    subprocess.run(remount, check=True, capture_output=True)
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
+        Ledger.open(path)
+    with Ledger.open(path, create=False, read_only=True) as ledger:
+        assert ledger.runs() == [run()]
 
 
 def test_a_full_disk_is_unavailable_and_leaves_the_ledger_readable(path: Path) -> None:
@@ -211,6 +268,17 @@ def test_decisions_come_back_in_order(ledger: Ledger) -> None:
     assert ledger.decisions("a1") == decisions
 
 
+def test_the_logs_of_very_many_runs_can_be_asked_for_at_once(ledger: Ledger) -> None:
+    ids = [f"a{number:04}" for number in range(1200)]
+    with ledger.transaction():
+        for run_id in ids:
+            ledger.save(run(run_id))
+            ledger.add_decision(run_id, Decision(NOON, NOON, "now", None, run_id))
+    assert {run_id: log[0].reason for run_id, log in ledger.decisions_of(ids).items()} == {
+        run_id: run_id for run_id in ids
+    }
+
+
 def test_energy_replaces_what_was_there(ledger: Ledger) -> None:
     ledger.save(run())
     ledger.replace_energy("a1", SLOTS[:1])
@@ -259,6 +327,28 @@ def test_the_idle_floor_is_the_lowest_power_of_an_idle_slot(ledger: Ledger) -> N
     assert ledger.idle_floor_w(OWNER.host, 1, NOON - 1) == pytest.approx(10.0)
 
 
+def test_what_the_meter_did_not_see_makes_no_low_floor(ledger: Ledger) -> None:
+    ledger.save(finished("a1", methods=Methods("rapl"), uncovered_s=10.0))
+    # Twenty watts over the ten seconds that were seen of twenty.
+    ledger.replace_energy("a1", [MeteredSlot(NOON, NOON + 20, Energy(200.0), 0.1)])
+    assert ledger.idle_floor_w(OWNER.host, 1, NOON - 1) == pytest.approx(20.0)
+
+
+def test_a_slot_of_which_little_was_seen_is_no_floor(ledger: Ledger) -> None:
+    ledger.save(finished("a1", methods=Methods("rapl"), uncovered_s=18.0))
+    ledger.replace_energy("a1", [MeteredSlot(NOON, NOON + 20, Energy(1.0), 0.0)])
+    assert ledger.idle_floor_w(OWNER.host, 1, NOON - 1) is None
+
+
+@pytest.mark.parametrize(
+    "fields", [{"methods": Methods("tdp_model")}, {"owner": replace(OWNER, host="elsewhere")}]
+)
+def test_a_floor_is_measured_and_of_this_host(ledger: Ledger, fields: dict[str, object]) -> None:
+    ledger.save(finished("a1", **({"methods": Methods("rapl")} | fields)))
+    ledger.replace_energy("a1", [MeteredSlot(NOON, NOON + 300, Energy(3000.0), 1.0)])
+    assert ledger.idle_floor_w(OWNER.host, 1, NOON - 1) is None
+
+
 def test_without_an_idle_slot_the_floor_is_unknown(ledger: Ledger) -> None:
     assert ledger.idle_floor_w(OWNER.host, 1, NOON) is None
 
@@ -270,6 +360,14 @@ def test_runs_that_overlap_on_the_host_are_found(ledger: Ledger) -> None:
     ledger.save(finished("a4", owner=replace(OWNER, host="elsewhere")))
     found = ledger.overlapping(OWNER.host, NOON, NOON + 600, "a1")
     assert [other.id for other in found] == ["a2"]
+
+
+def test_a_run_that_is_still_running_overlaps(ledger: Ledger) -> None:
+    ledger.save(finished("a1"))
+    for number, state in enumerate(["running", "paused", "waiting", "lost"], 2):
+        ledger.save(run(f"a{number}", state=state, started=NOON - 5))
+    found = ledger.overlapping(OWNER.host, NOON, NOON + 600, "a1")
+    assert [other.id for other in found] == ["a2", "a3"]
 
 
 def test_a_lost_run_keeps_what_was_metered(ledger: Ledger) -> None:
@@ -312,6 +410,17 @@ def test_a_percentage_is_of_the_runs_that_have_both_figures(ledger: Ledger) -> N
     assert total(ledger).saving_pct == pytest.approx(40)
 
 
+def test_a_lost_run_has_not_missed_its_deadline(ledger: Ledger) -> None:
+    ledger.save(run(state="lost", started=NOON))
+    assert total(ledger).deadline_missed == 0
+
+
+def test_unknown_emissions_of_the_wait_count_alike_in_both_savings(ledger: Ledger) -> None:
+    ledger.save(finished("a1", emissions=Emissions(60.0, 100.0, 80.0)))
+    found = total(ledger)
+    assert (found.saving_g, found.static_saving_g) == (40.0, 20.0)
+
+
 def test_runs_without_energy_are_counted_as_such(ledger: Ledger) -> None:
     ledger.save(finished("a1", energy=Energy(), emissions=Emissions(), accounting="none"))
     found = total(ledger)
@@ -350,57 +459,3 @@ def test_sums_of_sums_are_those_of_all_runs(ledger: Ledger) -> None:
         ledger.save(finished(f"a{number}", rung=rung))
     found = total(ledger)
     assert (found.runs, found.emissions.best_g, found.settled) == (3, 165, 3)
-
-
-# --- many at once -------------------------------------------------------------------------------
-
-WRITER = """
-import sys
-from pathlib import Path
-sys.path[:0] = sys.argv[3:]
-from carbonwait.ledger.store import Ledger
-from sample_runs import SLOTS, finished, run
-with Ledger.open(Path(sys.argv[1])) as ledger:
-    for state in ("waiting", "running"):
-        ledger.save(run(sys.argv[2], state=state))
-    ledger.replace_energy(sys.argv[2], SLOTS)
-    ledger.save(finished(sys.argv[2]))
-"""
-
-
-def test_thirty_writers_at_once_leave_thirty_whole_runs(path: Path) -> None:
-    folders = sys.path
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path), f"w{n}", *folders])
-        for n in range(30)
-    ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0] * 30
-    with Ledger.open(path) as ledger:
-        assert {found.state for found in ledger.runs()} == {"finished"}
-        assert sum(len(ledger.energy(found.id)) for found in ledger.runs()) == 60
-
-
-def test_a_writer_killed_in_the_middle_leaves_a_readable_ledger(path: Path) -> None:
-    script = """
-import os, sys
-from pathlib import Path
-sys.path[:0] = sys.argv[2:]
-from carbonwait.ledger.store import Ledger
-from sample_runs import run
-ledger = Ledger.open(Path(sys.argv[1]))
-ledger.save(run("a1"))
-with ledger.transaction():
-    for n in range(2000):
-        ledger.save(run(f"b{n}", command="x" * 500))
-    os.kill(os.getpid(), 9)
-"""
-    folders = sys.path
-    result = subprocess.run([sys.executable, "-c", script, str(path), *folders], timeout=60)
-    assert result.returncode == -9
-    with Ledger.open(path) as ledger:
-        assert [found.id for found in ledger.runs()] == ["a1"]
-
-
-def test_nothing_else_is_left_beside_the_ledger(ledger: Ledger, path: Path) -> None:
-    ledger.save(run())
-    assert [file.name for file in path.parent.iterdir()] == ["ledger.db"]
