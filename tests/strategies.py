@@ -19,7 +19,7 @@ from carbonwait.core.series import Kind, Series, Slot
 from carbonwait.core.windows import Window
 
 # A busy machine must not fail a property that holds.
-settings.register_profile("house", deadline=None, max_examples=50)
+settings.register_profile("house", deadline=None, max_examples=30)
 settings.load_profile("house")
 
 MIDNIGHT = datetime(2026, 10, 24, tzinfo=UTC).timestamp()

@@ -199,7 +199,7 @@ def print_run(entry: Entry, now: Instant) -> None:
     run = entry.run
     console = _console()
     for name, text in _facts(run):
-        console.print(Text(f"{name + ':':<18}{text}"))
+        console.print(Text(f"{name + ':':<20}{text}"))
     console.print(Text("decisions:"))
     for decision in entry.decisions:
         start = format_instant(decision.start)
@@ -210,7 +210,7 @@ def print_run(entry: Entry, now: Instant) -> None:
             )
         )
     known = [slot for slot in entry.slots if slot.energy.total_j is not None]
-    console.print(Text(f"energy slots:     {len(entry.slots)}, {len(known)} of them metered"))
+    console.print(Text(f"energy slots:       {len(entry.slots)}, {len(known)} of them metered"))
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

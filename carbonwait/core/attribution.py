@@ -37,7 +37,7 @@ NOTHING_SEEN = Energy()
 class MeteredSlot:
     """`[start, end)` with the machine's energy, the job's part and the machine's busy seconds.
 
-    `covered_s` is for how much of it a meter looked; None: all of it.
+    `covered_s` is for how much of it the CPU was metered; None: all of it.
     """
 
     start: Instant
@@ -102,7 +102,9 @@ def _slot(start: Instant, end: Instant, rows: Sequence[MeterRow]) -> MeteredSlot
         end,
         machine,
         busy_s=total([(row.busy_s, share) for row, share in parts]),
-        covered_s=sum(_overlap_s(row, start, end) for row in rows) if rows else None,
+        covered_s=sum(_overlap_s(row, start, end) for row in rows if row.energy.cpu_j is not None)
+        if rows
+        else None,
     )
 
 

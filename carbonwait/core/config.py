@@ -87,8 +87,13 @@ def defaults_from_environment(environ: Mapping[str, str]) -> JobDefaults:
 
 
 def _wrong(key: str, value: object, allowed: str) -> Mistake:
-    shown = value if value == "..." else repr(value)
-    return Mistake(f"config: {key} = {shown} is not allowed; write {allowed}")
+    return Mistake(f"config: {key} = {_shown(key, value)} is not allowed; write {allowed}")
+
+
+def _shown(key: str, value: object) -> str:
+    """A value as it may be shown: what may be or hold a key to a service is left out."""
+    secret = key.startswith("providers.") or any(word in key.lower() for word in _SECRET_WORDS)
+    return "..." if secret or isinstance(value, dict | list) else repr(value)
 
 
 def _text(key: str, value: object) -> str:
@@ -99,7 +104,7 @@ def _text(key: str, value: object) -> str:
 
 def _secret(key: str, value: object) -> str:
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-        raise _wrong(key, "...", "the key in quotes")
+        raise _wrong(key, value, "the key in quotes")
     return value
 
 
@@ -201,6 +206,7 @@ _PROVIDERS: dict[str, dict[str, Check]] = {
     "carbon_aware_sdk": {"base_url": _address, "location": _text},
 }
 SECRETS = ("token", "password")
+_SECRET_WORDS = (*SECRETS, "secret", "key", "electricity", "watttime")
 _PLACE: dict[str, Check] = {
     "kind": _choice("local", "ssh", "at", "slurm", "kubernetes"),
     "zone": _text,
@@ -219,8 +225,7 @@ def _table(name: str, value: object, checks: Mapping[str, Check]) -> dict[str, A
     for key, item in value.items():
         if key not in checks:
             known = ", ".join(checks)
-            # What stands beside a misspelt name of a key may be the key.
-            shown = "..." if any(secret in checks for secret in SECRETS) else repr(item)
+            shown = _shown(f"{prefix}{key}", item)
             raise Mistake(f"config: {prefix}{key} = {shown} is not known; here go: {known}")
         checked[key] = checks[key](f"{prefix}{key}", item)
     return checked

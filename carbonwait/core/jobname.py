@@ -15,12 +15,26 @@ from posixpath import basename
 
 _LONGEST = 80
 _SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh", "fish"})
-_INTERPRETERS = _SHELLS | {"python", "pypy", "perl", "ruby", "node", "Rscript", "php", "lua"}
-_WITH_SCRIPT = _INTERPRETERS | {"julia", "java", "deno", "bun", "torchrun"}
-_VERSION = re.compile(r"(?<=[A-Za-z])-?\d+(\.\d+)*$")
+_PYTHONS = frozenset({"python", "pypy"})
+# The letters of options that are followed by code instead of the name of a script.
+_INLINE = {
+    **dict.fromkeys(_SHELLS | _PYTHONS, "c"),
+    "perl": "eE",
+    "ruby": "e",
+    "Rscript": "e",
+    "lua": "e",
+    "node": "ep",
+    "php": "rBRE",
+    "julia": "eE",
+    "java": "",
+    "deno": "",
+    "bun": "e",
+    "torchrun": "",
+}
 # The letters of options that take the next word with them, if they are the last of their word.
-_TAKING_A_VALUE = {**dict.fromkeys(_SHELLS, "oO"), "python": "WX", "pypy": "WX"}
-_INLINE = {**dict.fromkeys(_SHELLS, "c"), "python": "c", "pypy": "c"}
+_TAKING_A_VALUE = {**dict.fromkeys(_SHELLS, "oO"), **dict.fromkeys(_PYTHONS, "WX")}
+_INLINE_WORDS = frozenset({"--eval", "--print", "--command"})
+_VERSION = re.compile(r"(?<=[A-Za-z])-?\d+(\.\d+)*$")
 
 
 def job_name(command: Sequence[str]) -> str:
@@ -28,28 +42,36 @@ def job_name(command: Sequence[str]) -> str:
     program = basename(command[0]) or command[0]
     bare = _VERSION.sub("", program)
     name = program
-    if bare in _WITH_SCRIPT:
-        name = f"{bare} {_script(bare, command[1:])}".rstrip()
+    if bare in _INLINE:
+        name = f"{bare} {_script(bare, list(command[1:]))}".rstrip()
     printable = "".join(char if char.isprintable() else "?" for char in name)
     return printable[:_LONGEST] or "?"
 
 
-def _script(interpreter: str, arguments: Sequence[str]) -> str:
+def _script(interpreter: str, words: list[str]) -> str:
     """The first word that is no option, `-m module`, or `-c` and a checksum; else nothing."""
-    values = _TAKING_A_VALUE.get(interpreter, "")
-    inline = _INLINE.get(interpreter, "e")
-    words = iter(arguments)
-    for word in words:
+    inline = ""
+    while words:
+        word = words.pop(0)
         if word == "-":
             return ""
         if not word.startswith("-"):
-            return basename(word) or word
+            return _inline(inline, word) if inline else basename(word) or word
         letters = "" if word.startswith("--") else word[1:]
-        if letters.startswith("m") and interpreter in {"python", "pypy"}:
-            return f"-m {letters[1:] or next(words, '')}"
-        if inline in letters and (interpreter in _SHELLS or letters.startswith(inline)):
-            code = next(words, "") if letters.endswith(inline) else letters
-            return f"-{inline} {zlib.crc32(code.encode(errors='surrogateescape')):08x}"
-        if letters and letters[-1] in values:
-            next(words, None)
+        if interpreter in _PYTHONS and letters.startswith("m"):
+            return f"-m {letters[1:] or (words[0] if words else '')}"
+        found = next((letter for letter in letters if letter in _INLINE[interpreter]), "")
+        if found and interpreter not in _SHELLS and not letters.endswith(found):
+            # The code is glued to its option.
+            return _inline(found, letters)
+        if found or word in _INLINE_WORDS:
+            inline = found or "e"
+            if interpreter not in _SHELLS:
+                return _inline(inline, words[0] if words else "")
+        if letters and letters[-1] in _TAKING_A_VALUE.get(interpreter, "") and words:
+            words.pop(0)
     return ""
+
+
+def _inline(letter: str, code: str) -> str:
+    return f"-{letter} {zlib.crc32(code.encode(errors='surrogateescape')):08x}"

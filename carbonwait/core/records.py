@@ -190,5 +190,7 @@ class Run:
 
     @property
     def deadline_met(self) -> bool | None:
-        """None before the end."""
-        return None if self.ended is None else self.ended <= self.deadline
+        """None before the end, and where the command has not run."""
+        if self.started is None or self.ended is None:
+            return None
+        return self.ended <= self.deadline

@@ -77,7 +77,7 @@ def collect(ledger: Ledger, folders: Sequence[Path]) -> int:
             continue
         except LedgerUnavailable as unavailable:
             # It is the record that the tables refuse, and the next one may be sound.
-            if isinstance(unavailable.__cause__, IntegrityError):
+            if isinstance(unavailable.__cause__, IntegrityError | OverflowError):
                 continue
             raise
         with suppress(OSError):

@@ -82,8 +82,8 @@ _SUMS = """
     COUNT(*), SUM(energy_j), SUM(measured_j),
     SUM(actual_g), SUM(if_now_g), SUM(if_static_g), SUM(if_dynamic_g), SUM(best_g), SUM(waiting_g),
     SUM(saving_g), SUM(CASE WHEN saving_g IS NOT NULL THEN if_now_g END),
-    SUM(if_static_g - actual_g - COALESCE(waiting_g, 0)),
-    SUM(CASE WHEN actual_g IS NOT NULL THEN if_static_g END),
+    SUM(if_static_g - actual_g - waiting_g),
+    SUM(CASE WHEN actual_g + waiting_g IS NOT NULL THEN if_static_g END),
     SUM(accounting = 'settled'), SUM(accounting = 'pending'),
     SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL),
     SUM(energy_j IS NULL)

@@ -1,5 +1,6 @@
 """The config file: where it is, what stands in it, and whether it can be used."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,14 @@ from carbonwait.core.errors import Mistake, Unavailable
 from carbonwait.grid import registry, zones
 from carbonwait.settings import Settings, config_path, read_settings, write_template
 
+# The key to a service, in quotes of any kind or, mistakenly, in none.
+_QUOTED = r""""{3}.*?"{3}|'{3}.*?'{3}|"[^"\n]*"?|'[^'\n]*'?"""
+_KEY = re.compile(rf"""(\b(?:token|password)\b["']?\s*=\s*)(?:{_QUOTED}|[^\s,}}#]+)""", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The file's place and its text, None where there is no file."""
+    """The file's place and its text without keys to services, None where there is no file."""
 
     path: Path
     text: str | None
@@ -34,14 +39,15 @@ def initialise(environ: Mapping[str, str]) -> Path:
 
 
 def read(environ: Mapping[str, str]) -> ConfigFile:
-    """The file as it is. Raises Mistake if it cannot be read."""
+    """The file, its keys left out. Raises Mistake if it cannot be read."""
     path = place(environ)
     try:
-        return ConfigFile(path, path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ConfigFile(path, None)
     except (OSError, UnicodeDecodeError) as error:
         raise Mistake(f"{path} cannot be read: {error}") from None
+    return ConfigFile(path, _KEY.sub(r'\1"..."', text))
 
 
 def check(environ: Mapping[str, str]) -> Settings:
@@ -53,4 +59,6 @@ def check(environ: Mapping[str, str]) -> Settings:
         if defaults.provider and defaults.provider not in registry.NAMES:
             known = ", ".join(registry.NAMES)
             raise Mistake(f"provider {defaults.provider!r} is not known; use one of {known}")
+    for name in settings.config.providers:
+        registry.PROVIDERS[name](settings.provider(name))
     return settings

@@ -162,13 +162,11 @@ def gridded(user: User) -> User:
     ("options", "strategy", "start"),
     [
         (["--now"], "now", "12:20"),
-        (["--strategy", "now"], "now", "12:20"),
         (["--static"], "static", "16:00"),
         (["--window", "15:00-16:00"], "static", "15:00"),
         (["--window", "17:00-18:00", "--window", "Mon 15:30-16:00"], "static", "15:30"),
         (["--window", "Tue 15:00-16:00", "--window", "17:00-18:00"], "static", "17:00"),
         (["--window", "12:00-13:00"], "static", "12:20"),
-        (["--strategy", "dynamic"], "dynamic", "14:00"),
     ],
     ids=str,
 )
@@ -202,7 +200,7 @@ def test_without_a_window_of_the_users_one_at_night_is_assumed(gridded: User) ->
 # --- when waiting is not worth it, or not possible ----------------------------------------------
 
 
-@pytest.mark.parametrize(("least", "start"), [("52", "14:00"), ("53", "12:20"), ("0", "14:00")])
+@pytest.mark.parametrize(("least", "start"), [("52", "14:00"), ("53", "12:20")])
 def test_a_saving_below_the_least_one_starts_now(gridded: User, least: str, start: str) -> None:
     assert plan(gridded, *ARGUMENTS, "--min-saving", least)["start"] == at(start)
 
@@ -378,15 +376,12 @@ def test_two_intensities_of_one_row_are_a_mistake(user: User) -> None:
 @pytest.mark.parametrize(
     ("when", "timezone", "deadline"),
     [
-        ("90s", "UTC", "2026-11-23T12:21:30.000Z"),
         ("1d6h", "UTC", "2026-11-24T18:20:00.000Z"),
         ("07:00", "UTC", "2026-11-24T07:00:00.000Z"),
         ("13:00", "Europe/Berlin", "2026-11-24T12:00:00.000Z"),
         ("14:00", "Europe/Berlin", "2026-11-23T13:00:00.000Z"),
-        ("tomorrow 14:00", "UTC", "2026-11-24T14:00:00.000Z"),
         ("2026-11-23T20:00", "America/New_York", "2026-11-24T01:00:00.000Z"),
         ("2026-11-23T20:00Z", "America/New_York", "2026-11-23T20:00:00.000Z"),
-        ("2026-11-23T20:00+02:00", "UTC", "2026-11-23T18:00:00.000Z"),
     ],
 )
 def test_a_deadline_is_a_span_or_an_instant_in_local_time(

@@ -342,6 +342,25 @@ def test_of_a_long_run_at_fine_steps_no_known_figure_is_below_the_best() -> None
     assert found.best_g == pytest.approx(1600)
 
 
+def test_of_a_long_run_at_fine_steps_the_best_is_what_some_start_would_have_emitted() -> None:
+    # Four even hours, then three of a load that changes by the minute.
+    a_series = Series(
+        Slot(MIDNIGHT + 300 * i, MIDNIGHT + 300 * (i + 1), 500.0 if i % 2 else 100.0)
+        for i in range(576)
+    )
+    begun = MIDNIGHT + 4 * HOUR_S
+    slots = [EnergySlot(begun, begun + 4 * HOUR_S, Energy(100 * KWH_J))]
+    for minute in range(180):
+        start = begun + 4 * HOUR_S + 60 * minute
+        slots.append(EnergySlot(start, start + 60, Energy(1.0 + minute % 3)))
+    starts = Starts(MIDNIGHT, begun, slots[-1].end, MIDNIGHT + 48 * HOUR_S, None, None)
+    # The intensities repeat every ten minutes.
+    replays = [replay(slots, a_series, 60.0 * minute - 4 * HOUR_S) for minute in range(10)]
+    least = min(grams for grams in replays if grams is not None)
+    best_g = account(slots, a_series, starts).emissions.best_g
+    assert best_g == pytest.approx(least, rel=1e-3)
+
+
 def test_of_a_short_run_at_fine_steps_the_best_is_what_some_start_would_have_emitted() -> None:
     # An even load over two seconds meets one dirty second wherever it starts.
     seconds = Series(

@@ -367,6 +367,11 @@ def test_doubt_about_a_slot_counts_a_tenth_against_it() -> None:
     assert hours(plan(job(), doubtful, MIDNIGHT)) == 3
 
 
+def test_a_little_doubt_does_not_outweigh_a_cleaner_slot() -> None:
+    doubtful = steps(100, 50, 100, 52, *[100.0] * 6, sigmas=[0, 15, 0, 0, *[0] * 6])
+    assert hours(plan(job(), doubtful, MIDNIGHT)) == 1
+
+
 def test_doubt_is_not_counted_in_what_is_shown() -> None:
     doubtful = steps(100, 50, *[100.0] * 6, sigmas=[0, 30, *[0] * 6])
     assert plan(job(), doubtful, MIDNIGHT).intensities.chosen == pytest.approx(50)
@@ -375,6 +380,11 @@ def test_doubt_is_not_counted_in_what_is_shown() -> None:
 def test_doubt_about_now_alone_is_no_reason_to_wait_for_a_dirtier_slot() -> None:
     doubtful = steps(100, 101, *[150.0] * 6, sigmas=[50, 0, *[0] * 6])
     assert plan(job(), doubtful, MIDNIGHT).start == MIDNIGHT
+
+
+def test_doubt_about_now_alone_is_no_reason_to_wait_for_nothing() -> None:
+    doubtful = steps(100, 100, *[150.0] * 6, sigmas=[50, 0, *[0] * 6])
+    assert plan(job(min_saving_pct=0), doubtful, MIDNIGHT).start == MIDNIGHT
 
 
 def test_waiting_on_a_machine_kept_on_counts_against_the_saving() -> None:

@@ -97,8 +97,11 @@ def test_a_damaged_file_is_left_alone(folders: list[Path], tmp_path: Path, text:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("submitted", "yesterday"), ("submitted", None), ("submitted", float("nan"))]
-    + [("state", "done"), ("exit_code", [0]), ("name", None), ("owner_pid", 2**70), ("cpu_j", {})],
+    [
+        *(("submitted", "yesterday"), ("submitted", None), ("submitted", float("nan"))),
+        *(("state", "done"), ("exit_code", [0]), ("name", None), ("cpu_j", {})),
+        ("owner_pid", 2**70),
+    ],
 )
 def test_a_value_that_cannot_be_is_left_alone_and_the_next_file_taken_in(
     folders: list[Path], tmp_path: Path, field: str, value: object

@@ -139,9 +139,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_ledger_on_a_full_disk_keeps_what_it_has(small_disk: Path) -> None:
     with Ledger.open(small_disk / "l.db") as ledger:
         ledger.save(run())
-        with pytest.raises(LedgerUnavailable, match="free some space"), ledger.transaction():
-            for number in range(1000):
-                ledger.save(run(f"b{number}", command="x" * 1000))
+        with pytest.raises(LedgerUnavailable, match="free some space"):
+            ledger.save(run("a2", command="x" * 1_000_000))
         assert ledger.runs() == [run()]
 
 
@@ -418,7 +417,7 @@ def test_a_lost_run_has_not_missed_its_deadline(ledger: Ledger) -> None:
 def test_unknown_emissions_of_the_wait_count_alike_in_both_savings(ledger: Ledger) -> None:
     ledger.save(finished("a1", emissions=Emissions(60.0, 100.0, 80.0)))
     found = total(ledger)
-    assert (found.saving_g, found.static_saving_g) == (40.0, 20.0)
+    assert (found.saving_g, found.static_saving_g) == (None, None)
 
 
 def test_runs_without_energy_are_counted_as_such(ledger: Ledger) -> None:

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,20 @@ def name(info):
 """
 
 
-def start(script: str, **options: object) -> "subprocess.Popen[str]":
+@contextmanager
+def start(script: str, **options: object) -> Iterator["subprocess.Popen[str]"]:
+    """A script in a process that does not outlive its `with`."""
     code = PREAMBLE + textwrap.dedent(script)
     settings: dict[str, object] = {
         "stdin": subprocess.PIPE,
         "stdout": subprocess.PIPE,
         "text": True,
     }
-    return subprocess.Popen([sys.executable, "-c", code], **(settings | options))  # type: ignore[call-overload, no-any-return]
+    with subprocess.Popen([sys.executable, "-c", code], **(settings | options)) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def output(script: str, **options: object) -> list[str]:
@@ -106,23 +113,22 @@ def test_a_stop_that_outlasts_the_time_out_is_just_a_time_out() -> None:
     script = """
         queue = SignalQueue()
         say("ready")
-        say(name(queue.next(0.5)))
+        say(name(queue.next(1)))
     """
     with start(script) as process:
         assert process.stdout is not None
         process.stdout.readline()
+        wait_until(lambda: status(process.pid, "State") == "S")
         process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        wait_until(lambda: is_pending(process.pid, signal.SIGALRM))
+        wait_until(lambda: int(status(process.pid, "ShdPnd"), 16) & 1 << (signal.SIGALRM - 1))
         process.send_signal(signal.SIGCONT)
         assert process.communicate(timeout=20)[0] == "None\n"
 
 
-def is_pending(pid: int, signum: int) -> bool:
-    """Whether a signal waits for the process."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd"))
-    return bool(int(mask, 16) >> (signum - 1) & 1)
+def status(pid: int, name: str) -> str:
+    """The first word of what the kernel says of a process under this name."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 20) -> None:

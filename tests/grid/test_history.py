@@ -1,0 +1,248 @@
+"""What has been observed, kept for two years."""
+
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from provider_server import DAY_S, HOUR_S, NOON
+from strategies import series
+
+from carbonwait.core.series import Kind, Series, Slot
+from carbonwait.grid import history as module
+from carbonwait.grid.history import KEPT_S, History
+
+SOURCE = "neso/GB"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def history(folder: Path) -> History:
+    return History(folder)
+
+
+def hours(*values: float, end: float = NOON, kind: Kind = "actual") -> list[Slot]:
+    """Hours that end at `end`."""
+    begin = end - len(values) * HOUR_S
+    starts = (begin + index * HOUR_S for index in range(len(values)))
+    return [Slot(s, s + HOUR_S, value, kind) for s, value in zip(starts, values, strict=True)]
+
+
+def values(history: History, source: str = SOURCE) -> list[float]:
+    return [slot.g_per_kwh for slot in history.observed(source, 0, 4e9)]
+
+
+# --- what is kept -------------------------------------------------------------------------------
+
+
+def test_what_was_observed_is_known_later(history: History, folder: Path) -> None:
+    history.add(SOURCE, hours(100, 110), NOON)
+    assert History(folder).observed(SOURCE, NOON - DAY_S, NOON) == Series(hours(100, 110))
+
+
+@pytest.mark.parametrize("kind", ["forecast", "typical"])
+def test_only_actual_intensities_are_kept(history: History, kind: Kind) -> None:
+    history.add(SOURCE, hours(100, kind=kind), NOON)
+    assert values(history) == []
+
+
+def test_an_hour_that_has_not_ended_is_not_kept(history: History) -> None:
+    history.add(SOURCE, hours(100, 110), NOON - 1)
+    assert values(history) == [100]
+
+
+def test_later_values_replace_earlier_ones(history: History) -> None:
+    history.add(SOURCE, hours(100, 110), NOON)
+    history.add(SOURCE, hours(111), NOON)
+    assert values(history) == [100, 111]
+
+
+def test_sources_are_kept_apart(history: History) -> None:
+    history.add(SOURCE, hours(100), NOON)
+    history.add("energinet/DK-DK1", hours(20), NOON)
+    assert values(history) == [100]
+
+
+def test_what_is_older_than_two_years_is_forgotten(history: History) -> None:
+    history.add(SOURCE, hours(100), NOON)
+    later = NOON + KEPT_S + HOUR_S
+    history.add(SOURCE, hours(110, end=later), later)
+    assert values(history) == [110]
+
+
+def test_what_is_older_than_two_years_is_not_even_taken(history: History) -> None:
+    history.add(SOURCE, hours(100, end=NOON - KEPT_S), NOON)
+    assert values(history) == []
+
+
+def test_two_years_of_hours_are_kept_whole(history: History) -> None:
+    many = hours(*[100.0] * 17_000)
+    history.add(SOURCE, many, NOON)
+    assert history.observed(SOURCE, 0, NOON).covered_s(0, NOON) == 17_000 * HOUR_S
+
+
+def test_a_gap_stays_a_gap(history: History) -> None:
+    one, _, three = hours(100, 110, 120)
+    history.add(SOURCE, [one, three], NOON)
+    found = history.observed(SOURCE, NOON - DAY_S, NOON)
+    assert found.gaps(one.start, three.end) == [(one.end, three.start)]
+
+
+def test_a_zero_that_was_kept_once_is_still_there(history: History) -> None:
+    history.add(SOURCE, hours(400, 0, 400), NOON)
+    assert values(history) == [400, 0, 400]
+
+
+def test_a_span_gets_the_slots_that_touch_it(history: History) -> None:
+    history.add(SOURCE, hours(100, 110, 120), NOON)
+    found = history.observed(SOURCE, NOON - 2 * HOUR_S + 60, NOON - HOUR_S)
+    assert [slot.g_per_kwh for slot in found] == [110]
+
+
+def test_after_a_change_of_step_each_slot_ends_where_the_next_one_begins(
+    history: History,
+) -> None:
+    history.add(SOURCE, hours(100), NOON)
+    half = Slot(NOON - 1800, NOON, 120.0, "actual")
+    history.add(SOURCE, [half], NOON)
+    assert history.observed(SOURCE, 0, NOON) == Series(
+        [Slot(NOON - HOUR_S, NOON - 1800, 100.0, "actual"), half]
+    )
+
+
+@given(one=series(), other=series())
+def test_the_newest_value_of_a_start_is_the_one_that_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, one: Series, other: Series
+) -> None:
+    history = History(tmp_path_factory.mktemp("history"))
+    expected: dict[float, float] = {}
+    for added in (one, other):
+        history.add(SOURCE, added, NOON)
+        expected |= {s.start: s.g_per_kwh for s in added if s.kind == "actual" and s.end <= NOON}
+    found = {slot.start: slot.g_per_kwh for slot in history.observed(SOURCE, 0, 4e9)}
+    assert found == expected
+
+
+# --- the newest observation ---------------------------------------------------------------------
+
+
+def test_the_last_observation_is_the_newest_end(history: History) -> None:
+    history.add(SOURCE, hours(100, 110), NOON)
+    assert history.last(SOURCE) == NOON
+
+
+def test_of_an_unknown_source_there_is_none(history: History) -> None:
+    history.add(SOURCE, hours(100), NOON)
+    assert history.last("energinet/DK-DK1") is None
+
+
+def test_with_a_clock_that_is_behind_nothing_of_the_future_is_kept(history: History) -> None:
+    history.add(SOURCE, hours(100, 110, 120, end=NOON + 2 * HOUR_S), NOON)
+    assert history.last(SOURCE) == NOON
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+def test_the_file_is_private(history: History, folder: Path) -> None:
+    umask = os.umask(0)
+    try:
+        history.add(SOURCE, hours(100), NOON)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE((folder / "history.db").stat().st_mode) == 0o600
+
+
+def test_to_look_makes_no_file(history: History, folder: Path) -> None:
+    assert not history.observed(SOURCE, 0, NOON)
+    assert history.last(SOURCE) is None
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", [None, "missing", "file"])
+def test_without_a_folder_nothing_is_kept(folder: Path, where: str | None) -> None:
+    (folder / "file").write_bytes(b"")
+    history = History(folder / where if where else None)
+    history.add(SOURCE, hours(100), NOON)
+    assert values(history) == []
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_link_is_not_followed(history: History, folder: Path) -> None:
+    elsewhere = folder / "elsewhere"
+    elsewhere.write_bytes(b"")
+    (folder / "history.db").symlink_to(elsewhere)
+    history.add(SOURCE, hours(100), NOON)
+    assert elsewhere.read_bytes() == b""
+
+
+def executes(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "no database": lambda path: overwrite(path, b"no database at all, but long enough " * 9),
+    "cut": lambda path: overwrite(path, path.read_bytes()[:5000]),
+    "overwritten": lambda path: overwrite(path, path.read_bytes()[:4096] + b"\xa5" * 8192),
+    "another table": lambda path: executes(
+        path, "DROP TABLE actuals", "CREATE TABLE actuals (source TEXT)"
+    ),
+    "a text for a value": lambda path: executes(path, "UPDATE actuals SET g_per_kwh = 'a lot'"),
+    "no value": lambda path: executes(path, "UPDATE actuals SET g_per_kwh = NULL"),
+    "a text for an end": lambda path: executes(path, "UPDATE actuals SET end = 'later'"),
+    "no UTF-8": lambda path: executes(path, "UPDATE actuals SET end = CAST(x'ff' AS TEXT)"),
+    "an end before its start": lambda path: executes(path, "UPDATE actuals SET end = start - 1"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_file_is_dropped_and_begins_anew(
+    history: History, folder: Path, how: str
+) -> None:
+    history.add(SOURCE, hours(*[100.0] * 200), NOON)
+    DAMAGES[how](folder / "history.db")
+    for _ in range(2):
+        history.observed(SOURCE, 0, 4e9)
+        history.last(SOURCE)
+        history.add(SOURCE, hours(110), NOON)
+    assert history.observed(SOURCE, 0, 4e9).slots[-1].g_per_kwh == 110
+    assert history.last(SOURCE) == NOON
+
+
+def test_a_journal_goes_with_the_damaged_file(history: History, folder: Path) -> None:
+    (folder / "history.db").write_bytes(b"no database at all, but long enough " * 9)
+    (folder / "history.db-journal").write_bytes(b"of another file")
+    history.last(SOURCE)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_is_locked_is_left_alone(
+    history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0.05)
+    history.add(SOURCE, hours(100), NOON)
+    other = sqlite3.connect(folder / "history.db")
+    other.execute("BEGIN EXCLUSIVE")
+    begun = time.monotonic()
+    history.add(SOURCE, hours(110), NOON)
+    assert values(history) == []
+    assert time.monotonic() - begun < 5
+    other.rollback()
+    other.close()
+    assert values(history) == [100]
