@@ -204,6 +204,8 @@ _PROVIDERS: dict[str, dict[str, Check]] = {
     "electricity_maps": {"base_url": _address, **_KEY},
     "watttime": {"base_url": _address, "region": _text, "username": _text, "password": _secret},
     "carbon_aware_sdk": {"base_url": _address, "location": _text},
+    "octopus_agile": {"base_url": _address, "region": _text, "product": _text},
+    "awattar": {"base_url": _address},
 }
 SECRETS = ("token", "password")
 _SECRET_WORDS = (*SECRETS, "secret", "key", "electricity", "watttime")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carbonwait.core.errors import Mistake, Unavailable
-from carbonwait.grid import registry, zones
+from carbonwait.grid import price_registry, registry, zones
 from carbonwait.settings import Settings, config_path, read_settings, write_template
 
 # The key to a service, in quotes of any kind or, mistakenly, in none.
@@ -59,6 +59,7 @@ def check(environ: Mapping[str, str]) -> Settings:
         if defaults.provider and defaults.provider not in registry.NAMES:
             known = ", ".join(registry.NAMES)
             raise Mistake(f"provider {defaults.provider!r} is not known; use one of {known}")
-    for name in settings.config.providers:
-        registry.PROVIDERS[name](settings.provider(name))
+    for providers in (registry.PROVIDERS, price_registry.PRICE_PROVIDERS):
+        for name in settings.config.providers.keys() & providers.keys():
+            providers[name](settings.provider(name))
     return settings

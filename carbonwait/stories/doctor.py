@@ -14,6 +14,7 @@ from carbonwait.core.errors import LedgerUnavailable, MeterUnavailable, Mistake
 from carbonwait.core.records import Instant, MeterInfo, Rung
 from carbonwait.core.units import format_span
 from carbonwait.grid import registry, zones
+from carbonwait.grid.price_registry import price_provider
 from carbonwait.ledger.store import Ledger
 from carbonwait.metering.meter import Meter
 from carbonwait.process.child import own_environment
@@ -61,6 +62,7 @@ def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagn
         _zone(outlook),
         *_forecast(outlook, now),
         *_providers(outlook.zone, settings, environ, now),
+        _prices(outlook.zone, settings),
         *_meters(_meter_info(environ)),
         _ledger(environ),
         _cache(environ),
@@ -132,6 +134,14 @@ def _provider(
     reason, _, _ = next(iter(outlook.warnings), "it gives no forecast").partition("; planning")
     remedy = "check the key and its plan" if "token" in state else "check the network"
     return Check(f"provider {name}", False, f"{reason}; {detail}", remedy)
+
+
+def _prices(zone: str | None, settings: Settings) -> Check:
+    """Who has the zone's day-ahead prices; nobody is asked, since nothing is planned on them."""
+    provider = None if zone is None else price_provider(zone, settings.provider)
+    if provider is None:
+        return Check("prices", True, "no provider has day-ahead prices of this zone")
+    return Check("prices", True, f"{provider.name}, {provider.unit}; {provider.licence}")
 
 
 def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:
