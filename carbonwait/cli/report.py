@@ -18,7 +18,10 @@ def report(
         str | None, typer.Option("--until", metavar="WHEN", help="Up to, likewise.  [now]")
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="KEY", help="Group by name, zone, strategy or rung.")
+        str,
+        typer.Option(
+            "--by", metavar="KEY", help="Group by name, zone, provider, strategy or rung."
+        ),
     ] = "name",
     json: options.Json = False,
 ) -> None:

@@ -142,13 +142,13 @@ def honest_words(report: Report) -> list[str]:
         lines.append(f"Settled with actual intensities: {share:.0f} %; the rest is provisional.")
     if total.static_assumed:
         lines.append(
-            f"The static window is assumed (01:00-05:00) in {total.static_assumed:,} runs; set "
-            "[static] windows to compare with yours."
+            f"The static window is assumed (01:00-05:00) in {total.static_assumed:,} of the runs; "
+            "set [static] windows to compare with yours."
         )
     if total.unmetered:
-        lines.append(f"Energy is unknown for {total.unmetered:,} runs; they are not in the sums.")
+        lines.append(f"Energy is unknown in {total.unmetered:,} of the runs, and not in the sums.")
     if total.deadline_missed:
-        lines.append(f"{total.deadline_missed:,} runs missed their deadline.")
+        lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from carbonwait.core.errors import Mistake, Unavailable
+from carbonwait.core.errors import Mistake
 from carbonwait.grid import price_registry, registry, zones
 from carbonwait.settings import Settings, config_path, read_settings, write_template
 
@@ -23,11 +23,11 @@ class ConfigFile:
 
 
 def place(environ: Mapping[str, str]) -> Path:
-    """Where the config file is or would be. Raises Unavailable for a user without a home."""
+    """Where the config file is or would be. Raises Mistake for a user without a home."""
     path = config_path(environ)
     if path is None:
         message = "there is no home folder for a config file; set HOME or CARBONWAIT_CONFIG"
-        raise Unavailable(message)
+        raise Mistake(message)
     return path
 
 

@@ -93,7 +93,9 @@ def _forecast(outlook: Outlook, now: Instant) -> list[Check]:
     if outlook.rung != "live" or outlook.provider is None:
         reasons = outlook.warnings or ("no provider serves this zone without a key",)
         remedy = "set a key (ELECTRICITYMAPS_TOKEN), or --forecast FILE"
-        if outlook.warnings:
+        if outlook.zone is None:
+            remedy = "name a zone"
+        elif outlook.warnings:
             remedy = "check the network and the provider; runs fall back by themselves"
         return [Check("forecast", False, reason, remedy) for reason in reasons]
     horizon = format_span(outlook.series.edges[-1] - now)

@@ -72,6 +72,9 @@ class Preparation:
         outlook = self.intensities.outlook(
             now, max(task.deadline, now) + longest_s, opens + longest_s
         )
+        if outlook.rung == "static" and task.strategy == "now":
+            # The window serves for want of a forecast, not for those who do not wait.
+            outlook = replace(outlook, rung="now")
         return Forethought(self.name, task, outlook, _plan(task, outlook, now), now, self.local)
 
     def without_forecast(self, now: Instant) -> "Forethought":

@@ -187,7 +187,7 @@ def test_an_id_may_be_cut_short(user: User, items: dict[str, Document]) -> None:
     ("name", "words"),
     [
         ("waited", ["finished, exit 0", "GB (--zone)", "file, live, average signal", ", met"]),
-        ("failed", ["finished, exit 3", "sh -c 'exit 3'", "none, static, average signal"]),
+        ("failed", ["finished, exit 3", "sh -c 'exit 3'", "none, now, average signal"]),
         ("killed", ["finished, killed by SIGTERM"]),
         ("late", [", missed"]),
         ("aborted", ["aborted", "not yet", "static window opens then"]),
@@ -273,7 +273,7 @@ def test_missed_deadlines_are_counted(reported: Document) -> None:
         ("zone", {"GB": 5, None: 1}),
         ("provider", {"file": 5, None: 1}),
         ("strategy", {"dynamic": 1, "now": 5}),
-        ("rung", {"live": 5, "static": 1}),
+        ("rung", {"live": 5, "now": 1}),
     ],
 )
 def test_runs_are_grouped(user: User, key: str, counts: dict[str | None, int]) -> None:
