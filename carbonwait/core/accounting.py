@@ -138,7 +138,8 @@ def _best(
 ) -> float | None:
     """The least that any start from submission on could have emitted and still met the deadline.
 
-    The start that was taken counts even if it missed the deadline; `known` are such figures.
+    The start that was taken counts even if it missed the deadline; `known` are such figures. For a
+    profile of many steps against a series of many, it is the least found, not the least there is.
     """
     found = [grams for grams in known if grams is not None]
     length_s = starts.ended - starts.started

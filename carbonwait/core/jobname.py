@@ -31,8 +31,16 @@ _INLINE = {
     "bun": "e",
     "torchrun": "",
 }
-# The letters of options that take the next word with them, if they are the last of their word.
-_TAKING_A_VALUE = {**dict.fromkeys(_SHELLS, "oO"), **dict.fromkeys(_PYTHONS, "WX")}
+# The letters of options whose value is the rest of their word, or the next word if that is empty.
+_TAKING_A_VALUE = {
+    **dict.fromkeys(_SHELLS, "oO"),
+    **dict.fromkeys(_PYTHONS, "WX"),
+    "perl": "IMm",
+    "ruby": "ICEr",
+    "node": "rC",
+    "php": "dc",
+    "lua": "l",
+}
 _INLINE_WORDS = frozenset({"--eval", "--print", "--command"})
 _VERSION = re.compile(r"(?<=[A-Za-z])-?\d+(\.\d+)*$")
 
@@ -60,7 +68,11 @@ def _script(interpreter: str, words: list[str]) -> str:
         letters = "" if word.startswith("--") else word[1:]
         if interpreter in _PYTHONS and letters.startswith("m"):
             return f"-m {letters[1:] or (words[0] if words else '')}"
-        found = next((letter for letter in letters if letter in _INLINE[interpreter]), "")
+        # What follows the letter of an option with a value is no option.
+        values = _TAKING_A_VALUE.get(interpreter, "")
+        end = next((at for at, letter in enumerate(letters) if letter in values), len(letters))
+        options, needs_value = letters[:end], end == len(letters) - 1
+        found = next((letter for letter in options if letter in _INLINE[interpreter]), "")
         if found and interpreter not in _SHELLS and not letters.endswith(found):
             # The code is glued to its option.
             return _inline(found, letters)
@@ -68,7 +80,7 @@ def _script(interpreter: str, words: list[str]) -> str:
             inline = found or "e"
             if interpreter not in _SHELLS:
                 return _inline(inline, words[0] if words else "")
-        if letters and letters[-1] in _TAKING_A_VALUE.get(interpreter, "") and words:
+        if needs_value and words:
             words.pop(0)
     return ""
 

@@ -14,6 +14,8 @@ the expected emissions are piecewise linear in the start and every breakpoint is
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from math import inf
+from typing import NamedTuple
 
 from carbonwait.core import sweep
 from carbonwait.core.durations import Durations
@@ -26,6 +28,9 @@ ASSUMED_WINDOW = parse_window("01:00-05:00")
 # A forecast that is unsure of itself has to promise a little more: the weight was chosen on two
 # years of grid data, where more of it cost savings and less of it cost nothing.
 _SIGMA_WEIGHT = 0.1
+
+# Epoch seconds as floats are good to a quarter of a microsecond: an end this close is on the edge.
+_ROUNDING_S = 1e-5
 
 # No forecast is good to a millionth of a gram: closer than this is a tie.
 _TIE_G_PER_KWH = 1e-6
@@ -64,8 +69,7 @@ class Intensities:
     best: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A possible start and the mean intensity of the expected run from there."""
 
     start: Instant
@@ -76,8 +80,8 @@ class Candidate:
 class Plan:
     """When to start and what is expected of it.
 
-    `static_start` and `dynamic_start` are what the other strategies would do, whichever was asked
-    for. `saving_pct` is None where the intensity now or then is not known.
+    `static_start` is when the static window opens next, in time or not; `dynamic_start` is what the
+    dynamic strategy would do. `saving_pct` is None where the intensity now or then is not known.
     """
 
     start: Instant
@@ -206,34 +210,47 @@ def _search(
     durations = task.durations
     share = 1 / len(durations.support_s)
     weights = [(0.0, -1.0), *((span_s, share) for span_s in durations.support_s)]
-    series = series.between(first, last + max(*durations.support_s, durations.expected_s))
-    gaps = series.gaps(first, last + max(*durations.support_s, durations.expected_s))
-    bounds = [*weights, (durations.expected_s, 0.0)]
-    starts = [
-        start
-        for start in sweep.breakpoints(series.edges, bounds, first, last)
-        if not _overlaps(gaps, start, start + durations.expected_s)
-    ]
+    until = last + max(*durations.support_s, durations.expected_s)
+    series = series.between(first, until)
+    gaps = series.gaps(first, until)
+    # The expected run must end before a gap does begin: a bound of its own, which no edge gives.
+    bounds = {begin - durations.expected_s for begin, _ in gaps}
+    starts = sweep.breakpoints(series.edges, weights, first, last)
+    starts = sorted({*starts, *(bound for bound in bounds if first <= bound <= last)})
+    starts = _clear_of(gaps, starts, durations.expected_s)
     if not starts:
         return [], None
-    means = _means(series, weights, starts, uneven=bool(gaps))
+    covered_s = _covered_s(series, weights, starts, uneven=bool(gaps))
+    means = _means(series, weights, starts, covered_s)
     scores = means
     if task.idle_ratio or any(slot.sigma_g_per_kwh for slot in series):
         cautious = _cautious(series)
-        scores = _means(cautious, weights, starts, uneven=bool(gaps))
-        idle = task.idle_ratio / _mean_s(durations)
-        scores = [
-            score + idle * cautious.integral(first, start)
-            for score, start in zip(scores, starts, strict=True)
-        ]
+        scores = _means(cautious, weights, starts, covered_s)
+        if task.idle_ratio:
+            idle = task.idle_ratio / _mean_s(durations)
+            scores = [
+                score + idle * cautious.integral(first, start)
+                for score, start in zip(scores, starts, strict=True)
+            ]
     lowest = min(scores)
     index = next(i for i, score in enumerate(scores) if score <= lowest + _TIE_G_PER_KWH)
     candidates = [Candidate(*pair) for pair in zip(starts, means, strict=True)]
     return candidates, candidates[index]
 
 
-def _overlaps(gaps: list[tuple[Instant, Instant]], start: Instant, end: Instant) -> bool:
-    return any(start < gap_end and gap_start < end for gap_start, gap_end in gaps)
+def _clear_of(
+    gaps: list[tuple[Instant, Instant]], starts: list[Instant], length_s: float
+) -> list[Instant]:
+    """The starts, ascending, from which a run of this length overlaps no gap."""
+    clear = []
+    upcoming = iter(gaps)
+    begin, end = next(upcoming, (inf, inf))
+    for start in starts:
+        while end <= start:
+            begin, end = next(upcoming, (inf, inf))
+        if start + length_s <= begin + _ROUNDING_S:
+            clear.append(start)
+    return clear
 
 
 def _cautious(series: Series) -> Series:
@@ -244,14 +261,19 @@ def _cautious(series: Series) -> Series:
     return Series(raised)
 
 
-def _means(
+def _covered_s(
     series: Series, weights: sweep.Weights, starts: Sequence[Instant], *, uneven: bool
+) -> list[float]:
+    """Expected covered time of the run from each start."""
+    if not uneven:
+        return [sum(offset * weight for offset, weight in weights)] * len(starts)
+    coverage = Series(Slot(slot.start, slot.end, 1.0) for slot in series)
+    return sweep.values(coverage, weights, starts)
+
+
+def _means(
+    series: Series, weights: sweep.Weights, starts: Sequence[Instant], covered_s: Sequence[float]
 ) -> list[float]:
     """Expected mean intensity from each start: expected integral over expected covered time."""
     integrals = sweep.values(series, weights, starts)
-    if not uneven:
-        covered_s = sum(offset * weight for offset, weight in weights)
-        return [integral / covered_s for integral in integrals]
-    coverage = Series(Slot(slot.start, slot.end, 1.0) for slot in series)
-    seconds = sweep.values(coverage, weights, starts)
-    return [integral / covered_s for integral, covered_s in zip(integrals, seconds, strict=True)]
+    return [integral / span_s for integral, span_s in zip(integrals, covered_s, strict=True)]

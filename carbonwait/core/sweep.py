@@ -11,7 +11,10 @@ linear in `s` because the series is piecewise constant. Its slope can change onl
 sorts them once and then adds up slopes: O(n log n) for all of them together.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from math import inf
+from operator import itemgetter
 
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
@@ -26,8 +29,11 @@ def breakpoints(
     """Every start in `[first, last]` at which `f` may change its slope, and the two bounds."""
     found = {first, last}
     for offset, _ in weights:
-        found.update(edge - offset for edge in edges if first <= edge - offset <= last)
-    return sorted(found)
+        begin = bisect_left(edges, first + offset)
+        end = bisect_right(edges, last + offset)
+        found.update([edge - offset for edge in edges[begin:end]])
+    # Rounding may put one of them just outside.
+    return sorted(start for start in found if first <= start <= last)
 
 
 def values(series: Series, weights: Weights, starts: Sequence[Instant]) -> list[float]:
@@ -38,19 +44,18 @@ def values(series: Series, weights: Weights, starts: Sequence[Instant]) -> list[
     if not starts:
         return []
     first, last = starts[0], starts[-1]
-    changes = _slope_changes(series, weights, first, last)
     slope = sum(w * (series.at(first + offset) or 0.0) for offset, w in weights)
     value = sum(w * series.integral(first, first + offset) for offset, w in weights)
     at = first
     found = []
-    pending = iter(changes)
-    change_at, change = next(pending, (None, 0.0))
+    changes = iter([*_slope_changes(series, weights, first, last), (inf, 0.0)])
+    change_at, change = next(changes)
     for start in starts:
-        while change_at is not None and change_at <= start:
+        while change_at <= start:
             value += slope * (change_at - at)
             at = change_at
             slope += change
-            change_at, change = next(pending, (None, 0.0))
+            change_at, change = next(changes)
         value += slope * (start - at)
         at = start
         found.append(value)
@@ -60,13 +65,12 @@ def values(series: Series, weights: Weights, starts: Sequence[Instant]) -> list[
 def _slope_changes(
     series: Series, weights: Weights, first: Instant, last: Instant
 ) -> list[tuple[Instant, float]]:
-    jumps = _jumps(series)
-    changes = [
-        (edge - offset, weight * jump)
-        for offset, weight in weights
-        for edge, jump in jumps
-        if first < edge - offset <= last
-    ]
+    jumps = [(edge, jump) for edge, jump in _jumps(series) if jump]
+    changes = []
+    for offset, weight in weights:
+        begin = bisect_right(jumps, first + offset, key=itemgetter(0))
+        end = bisect_right(jumps, last + offset, key=itemgetter(0))
+        changes += [(edge - offset, weight * jump) for edge, jump in jumps[begin:end]]
     changes.sort()
     return changes
 

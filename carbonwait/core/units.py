@@ -61,8 +61,9 @@ def parse_when(text: str, now: Instant, zone: tzinfo) -> Instant:
         if _INSTANT.fullmatch(text.strip()):
             moment = datetime.fromisoformat(text.strip())
             instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-            if instant - now <= _LONGEST_SPAN_S:
-                return instant
+            if instant - now > _LONGEST_SPAN_S:
+                raise Mistake(f"{text!r} is more than 366 days away; write an earlier time")
+            return instant
     except (ValueError, OverflowError):
         pass
     raise Mistake(f"{text!r} is no time; write {_WHEN_FORMS}")
@@ -126,7 +127,7 @@ def format_span(span_s: float) -> str:
 
 
 def format_grams(grams: float | None) -> str:
-    """Three significant figures with a unit that fits: `0.12 g`, `840 g`, `1.3 kg`."""
+    """Three significant figures with a unit that fits: `120 mg`, `840 g`, `1.3 kg`."""
     if grams is None:
         return "unknown"
     size = abs(grams)
@@ -142,7 +143,7 @@ def format_grams(grams: float | None) -> str:
 
 
 def format_kwh(kwh: float | None) -> str:
-    """Three significant figures: `0.00012 kWh` reads as `0.12 Wh`."""
+    """Three significant figures with a unit that fits: 0.00012 kWh reads as `120 mWh`."""
     if kwh is None:
         return "unknown"
     if abs(kwh) >= 0.9995 or kwh == 0:

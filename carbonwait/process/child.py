@@ -127,7 +127,8 @@ class Child:
         return Ended(
             exit_code=None if killed else os.WEXITSTATUS(status),
             term_signal=os.WTERMSIG(status) if killed else None,
-            # The kernel counts peak memory in KiB.
+            # The kernel counts peak memory in KiB, and from the spawn on: a command smaller than
+            # this process is taken to have been as large.
             usage=Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024),
         )
 
