@@ -92,7 +92,9 @@ def _wrong(key: str, value: object, allowed: str) -> Mistake:
 
 def _shown(key: str, value: object) -> str:
     """A value as it may be shown: what may be or hold a key to a service is left out."""
-    secret = key.startswith("providers.") or any(word in key.lower() for word in _SECRET_WORDS)
+    plain = {name for checks in _PROVIDERS.values() for name in checks} - set(SECRETS)
+    misplaced = key.startswith("providers.") and key.rpartition(".")[2] not in plain
+    secret = misplaced or any(word in key.lower() for word in _SECRET_WORDS)
     return "..." if secret or isinstance(value, dict | list) else repr(value)
 
 
@@ -208,7 +210,7 @@ _PROVIDERS: dict[str, dict[str, Check]] = {
     "awattar": {"base_url": _address},
 }
 SECRETS = ("token", "password")
-_SECRET_WORDS = (*SECRETS, "secret", "key", "electricity", "watttime")
+_SECRET_WORDS = (*SECRETS, "secret", "key")
 _PLACE: dict[str, Check] = {
     "kind": _choice("local", "ssh", "at", "slurm", "kubernetes"),
     "zone": _text,
