@@ -1,5 +1,6 @@
 """The command line as a whole: its commands, and the one place where errors are printed."""
 
+import io
 import os
 import signal
 import sys
@@ -51,6 +52,9 @@ def run_command_line(arguments: Sequence[str]) -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A job's name may hold what the terminal's encoding does not.
+        sys.stdout.reconfigure(errors="backslashreplace")
     _end(_status(arguments))
 
 

@@ -82,9 +82,9 @@ class WattTime:
             try:
                 return self._ask(what, asked, self._token, fetch)
             except HttpRefusal as refusal:
-                self._token = None
                 if not _asks_for_login(refusal):
                     raise _refused(refusal, region) from None
+                self._token = None
         token = self._log_in(fetch)
         try:
             document = self._ask(what, asked, token, fetch)

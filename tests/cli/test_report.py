@@ -383,3 +383,11 @@ def test_a_reader_that_goes_away_ends_a_page_quietly(user: User) -> None:
         process.stdout.close()
         assert process.stderr
         assert process.stderr.read() == b""
+
+
+def test_a_name_that_the_encoding_does_not_have_is_shown_all_the_same(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    user.run("run", "--now", "--no-meter", "-q", "--name", "Zürich", "--", "true")
+    user.environ["PYTHONIOENCODING"] = "ascii"
+    result = user.run("runs")
+    assert (result.returncode, b"Z\\xfcrich" in result.stdout) == (0, True)

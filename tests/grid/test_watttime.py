@@ -229,6 +229,16 @@ def test_a_token_that_was_refused_is_forgotten(grid_server: GridServer) -> None:
     assert grid_server.seen[-1].headers["Authorization"] == "Bearer two"
 
 
+def test_a_refusal_of_another_kind_costs_no_login(grid_server: GridServer) -> None:
+    grid_server.answer(Answer.of(LOGIN), Answer.of(answer(900)), refusal(503), Answer.of(answer(1)))
+    provider = told(grid_server)
+    provider.forecast(ZONE, NOON, NOON + DAY_S, get_json)
+    with pytest.raises(HttpRefusal):
+        provider.forecast(ZONE, NOON, NOON + DAY_S, get_json)
+    provider.forecast(ZONE, NOON, NOON + DAY_S, get_json)
+    assert paths(grid_server).count("/login") == 1
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_login_that_is_refused_names_the_remedy(grid_server: GridServer, status: int) -> None:
     grid_server.answer(refusal(status, HTML.body + b"ada pa55"))
