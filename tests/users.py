@@ -1,11 +1,27 @@
 """Running the installed program as users do, in a home of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 PROGRAM = [sys.executable, "-P", "-m", "carbonwait"]
+
+
+def installed(program: str) -> str:
+    """The path of a program that a test needs beside Python."""
+    return shutil.which(program) or missing(program)
+
+
+def missing(what: str) -> NoReturn:
+    """Skip a test for want of something, but not under CI, where it has to be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing; .ci/run installs it")
+    pytest.skip(f"{what} is not installed")
 
 
 class User:

@@ -75,27 +75,23 @@ class History:
         self, work: "Callable[[sqlite3.Connection], _T]", nothing: _T, *, create: bool = False
     ) -> _T:
         """Do something with the file; `nothing` if there is none or it is of no use."""
-        if self._path is None or not (self._path.exists() or create):
+        if self._path is None:
             return nothing
         import sqlite3
 
         try:
-            return _connected(self._path, work)
+            if create or self._path.exists():
+                return _connected(self._path, work)
         except sqlite3.OperationalError as error:
             # Locked, full or not writable: it may be better next time. But no statement is wrong
             # unless the tables are not those of this program.
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
-                self._remove()
+                _remove(self._path)
         except (sqlite3.DatabaseError, TypeError, ValueError):
-            self._remove()
+            _remove(self._path)
         except OSError:
             pass
         return nothing
-
-    def _remove(self) -> None:
-        for suffix in ("", "-journal"):
-            with suppress(OSError):
-                Path(f"{self._path}{suffix}").unlink()
 
 
 def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
@@ -113,3 +109,9 @@ def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
             return work(connection)
     finally:
         connection.close()
+
+
+def _remove(path: Path) -> None:
+    # SQLite throws away a journal whose file is empty, so there is no need to.
+    with suppress(OSError):
+        path.unlink()

@@ -6,7 +6,6 @@ What there is comes from the command line itself, so that nothing can be forgott
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, get_args
 import pexpect
 import pytest
 import typer
+from users import installed, missing
 
 from carbonwait import settings
 from carbonwait.cli.app import app
@@ -59,12 +59,6 @@ TOP = {words[0] for words in COMMANDS}
 VALUES = {"--provider": set(NAMES), "--strategy": set(STRATEGIES), "--by": set(KEYS)}
 VALUES |= {"--state": set(STATES)}
 TAKERS = [(words, option) for option in VALUES for words in OPTIONS if option in OPTIONS[words]]
-
-
-def installed(program: str) -> str:
-    path = shutil.which(program)
-    assert path, f"{program} is not installed, so its test cannot be made; .ci/run installs it"
-    return path
 
 
 def subcommands(words: Words) -> set[str]:
@@ -322,7 +316,8 @@ def offered(
         script = IN_FISH.replace("COMPLETION", shlex.quote(str(FISH)))
         shell = Shell([installed("fish"), "-c", script], home)
     else:
-        assert BASH_COMPLETION.exists(), "bash-completion is not installed; .ci/run installs it"
+        if not BASH_COMPLETION.exists():
+            missing("bash-completion")
         script = f"source {BASH_COMPLETION}\n" + IN_BASH.replace(
             "COMPLETION", shlex.quote(str(BASH))
         )

@@ -4,7 +4,6 @@ Every figure is worked out by hand. The clock is faked by libfaketime, the progr
 """
 
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from users import PROGRAM, User
+from users import PROGRAM, User, installed
 
 NOW = "2026-11-23T12:20:00.000Z"
 DAY = "2026-11-23"
@@ -40,10 +39,8 @@ def hourly(hours: Mapping[int, object]) -> list[str]:
 def run(
     user: User, *arguments: str, now: str = f"{DAY} 12:20:00"
 ) -> "subprocess.CompletedProcess[str]":
-    faketime = shutil.which("faketime")
-    assert faketime, "faketime is not installed, so this cannot be tested; .ci/run installs it"
     return subprocess.run(
-        [faketime, "-f", now, *PROGRAM, "plan", *arguments],
+        [installed("faketime"), "-f", now, *PROGRAM, "plan", *arguments],
         env=user.environ,
         cwd=user.home,
         capture_output=True,

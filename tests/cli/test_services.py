@@ -1,7 +1,6 @@
 """The program and a service on 127.0.0.1 that answers as the real one does, badly, or never."""
 
 import json
-import shutil
 import signal
 import subprocess
 import threading
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from grid_server import Answer, GridServer
-from users import PROGRAM, User
+from users import PROGRAM, User, installed
 
 from carbonwait.cli.chart import chart_lines
 from carbonwait.core.series import Series, Slot
@@ -224,10 +223,8 @@ def test_an_immediate_run_does_not_wait_for_a_service(user: User, silent: GridSe
 
 def later(user: User, *words: str) -> "subprocess.CompletedProcess[bytes]":
     """Run the program forty minutes from now, when answers have to be asked for anew."""
-    faketime = shutil.which("faketime")
-    assert faketime, "faketime is not installed, so this cannot be tested; .ci/run installs it"
     return subprocess.run(
-        [faketime, "-f", "+40m", *PROGRAM, *words],
+        [installed("faketime"), "-f", "+40m", *PROGRAM, *words],
         env=user.environ,
         cwd=user.home,
         capture_output=True,

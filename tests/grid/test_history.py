@@ -167,7 +167,7 @@ def test_to_look_makes_no_file(history: History, folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", [None, "missing", "file"])
+@pytest.mark.parametrize("where", [None, "missing", "file", "too long" * 99])
 def test_without_a_folder_nothing_is_kept(folder: Path, where: str | None) -> None:
     (folder / "file").write_bytes(b"")
     history = History(folder / where if where else None)
@@ -225,11 +225,13 @@ def test_a_damaged_file_is_dropped_and_begins_anew(
     assert history.last(SOURCE) == NOON
 
 
-def test_a_journal_goes_with_the_damaged_file(history: History, folder: Path) -> None:
-    (folder / "history.db").write_bytes(b"no database at all, but long enough " * 9)
-    (folder / "history.db-journal").write_bytes(b"of another file")
+def test_a_journal_of_the_damaged_file_does_no_harm(history: History, folder: Path) -> None:
+    history.add(SOURCE, hours(100), NOON)
+    (folder / "history.db-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(8000))
+    (folder / "history.db").write_bytes(b"no database at all, but long enough " * 999)
     history.last(SOURCE)
-    assert list(folder.iterdir()) == []
+    history.add(SOURCE, hours(110), NOON)
+    assert values(history) == [110]
 
 
 def test_a_file_that_is_locked_is_left_alone(

@@ -221,12 +221,15 @@ def test_a_first_token_that_is_refused_leads_to_no_second_login(grid_server: Gri
 
 
 def test_a_token_that_was_refused_is_forgotten(grid_server: GridServer) -> None:
-    grid_server.answer(Answer.of(LOGIN), EXPIRED, Answer.of({"token": "two"}), Answer.of(answer(1)))
+    good = Answer.of(LOGIN), Answer.of(answer(900))
+    grid_server.answer(*good, EXPIRED, refusal(503), *good)
     provider = told(grid_server)
+    provider.forecast(ZONE, NOON, NOON + DAY_S, get_json)
     with pytest.raises(ProviderUnavailable):
         provider.forecast(ZONE, NOON, NOON + DAY_S, get_json)
     provider.forecast(ZONE, NOON, NOON + DAY_S, get_json)
-    assert grid_server.seen[-1].headers["Authorization"] == "Bearer two"
+    once = ["/login", "/v3/forecast"]
+    assert paths(grid_server) == [*once, "/v3/forecast", "/login", *once]
 
 
 def test_a_refusal_of_another_kind_costs_no_login(grid_server: GridServer) -> None:
