@@ -8,7 +8,7 @@ What no slot covers is a gap: missing, never zero. Every integral is a differenc
 so a mean costs O(log n) whatever the span.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -137,13 +137,12 @@ class Series:
         if start >= end:
             return Series()
         first = max(0, bisect_right(self._starts, start) - 1)
-        kept = []
-        for slot in self.slots[first:]:
-            if slot.start >= end:
-                break
-            if slot.end > start:
-                cut = (max(slot.start, start), min(slot.end, end))
-                kept.append(slot._replace(start=cut[0], end=cut[1]))
+        kept = list(self.slots[first : bisect_left(self._starts, end)])
+        if kept and kept[0].end <= start:
+            del kept[0]
+        if kept:
+            kept[0] = kept[0]._replace(start=max(kept[0].start, start))
+            kept[-1] = kept[-1]._replace(end=min(kept[-1].end, end))
         return Series(kept)
 
     def gaps(self, start: Instant, end: Instant) -> list[tuple[Instant, Instant]]:

@@ -24,6 +24,7 @@ from carbonwait.grid.file import ForecastFile
 from carbonwait.grid.history import History
 from carbonwait.grid.http import Patience
 from carbonwait.grid.protocol import Forecast, Provider
+from carbonwait.grid.refusals import SettingsRefused
 from carbonwait.settings import Settings, cache_folder
 
 _FILE_LOOK_S = 5.0
@@ -33,8 +34,10 @@ _PATIENCE_S = 10.0
 # Asked for whatever the deadline is, so that one stored answer serves every plan.
 _HORIZON_S = 72 * 3600.0
 _STALE_S = 24 * 3600.0
-_OBSERVE_EVERY_S = 3600.0
+_OBSERVE_EVERY_S = 3 * 3600.0
 _OBSERVE_BACK_S = 14 * 86400.0
+# Observations are revised for about a day after they have first been published.
+_REVISED_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +223,19 @@ class Intensities:
         def ask() -> Forecast:
             return provider.forecast(zone, now, now + _HORIZON_S, patience.fetch)
 
-        stored = self._cache.get(
-            (*self.key, "forecast"),
-            now,
-            ask,
-            max_age_s=provider.refresh_s,
-            patience_s=patience.left_s(),
-            give_up=self._give_up,
-        )
+        try:
+            stored = self._cache.get(
+                (*self.key, "forecast"),
+                now,
+                ask,
+                max_age_s=provider.refresh_s,
+                patience_s=patience.left_s(),
+                give_up=self._give_up,
+            )
+        except SettingsRefused:
+            # A plan without forecasts may well have what a forecast can be made from.
+            self._observe(provider, zone, now, patience)
+            raise
         self._history.add(self._source, stored.forecast.series, now)
         self._observe(provider, zone, now, patience)
         return self._stored(provider, stored, "live")
@@ -251,7 +259,7 @@ class Intensities:
             return None
         found = self._of(self.provider, "history")
         recent = observed.between(now - _STALE_S, now)
-        return replace(found, series=series.over(recent), issued=observed.edges[-1])
+        return replace(found, series=series.over(recent), issued=observed.slots[-1].end)
 
     def _from_typical(self, now: Instant, until: Instant) -> Outlook | None:
         zone = self.choice.zone
@@ -262,13 +270,14 @@ class Intensities:
 
     def _observe(self, provider: Provider, zone: str, now: Instant, patience: Patience) -> None:
         """Keep what has been observed since the last time; a failure costs nothing."""
-        begin = max(self._history.last(self._source) or 0.0, now - _OBSERVE_BACK_S)
+        last = self._history.last(self._source) or 0.0
+        if now - last < _OBSERVE_EVERY_S:
+            return
+        begin = max(last - _REVISED_S, now - _OBSERVE_BACK_S)
 
         def ask() -> Forecast:
             return Forecast(provider.actuals(zone, begin, now, patience.fetch))
 
-        if now - begin < _OBSERVE_EVERY_S:
-            return
         try:
             stored = self._cache.get(
                 (*self.key, "actuals"),
