@@ -2,7 +2,8 @@
 
 All cases wait side by side, hours before their start. What they used until the measurement began,
 their start-up, is not counted, and their meter processes have not been started yet. With the
-default of two minutes a terminal's countdown is drawn twice.
+default of two minutes a terminal's countdown is drawn twice. The service is asked at the start,
+and again only after half an hour.
 """
 
 import os
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import measure
+from local_grid import service
 
 _STEP_S = 300
 _HOUR_S = 3600
@@ -30,8 +32,8 @@ def main() -> None:
     memory: dict[str, list[float]] = {}
     cpu: dict[str, list[float]] = {}
     for _ in range(arguments.runs):
-        with measure.home() as (folder, environ):
-            one_round(folder, environ, 60 * arguments.minutes, memory, cpu)
+        with measure.home() as (folder, environ), service(folder, environ) as live:
+            one_round(folder, environ, live, 60 * arguments.minutes, memory, cpu)
     measure.show("Resident memory", memory, "MiB", 1)
     measure.show("CPU time", cpu, "s/h", 3)
 
@@ -39,6 +41,7 @@ def main() -> None:
 def one_round(
     folder: Path,
     environ: measure.Environ,
+    live: measure.Environ,
     span_s: float,
     memory: dict[str, list[float]],
     cpu: dict[str, list[float]],
@@ -54,6 +57,7 @@ def one_round(
         "typical days": waiting(typical, environ),
         "typical days, on a terminal": waiting(typical, environ, screen),
         "file of 5-minute steps": waiting(steps, environ),
+        "a service, asked once": waiting((), live),
         "file of 5-minute steps, on a terminal": waiting(steps, environ, screen),
     }
     try:
