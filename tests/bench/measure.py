@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -60,8 +60,11 @@ def print_machine() -> None:
 
 @contextmanager
 def home() -> Iterator[tuple[Path, dict[str, str]]]:
-    """An empty home and an environment in which nothing asks the network; both go afterwards."""
-    with TemporaryDirectory(prefix="carbonwait-bench-") as folder:
+    """An empty home and an environment in which nothing asks the network; both go afterwards.
+
+    It is the current folder as well, since `codecarbon monitor` leaves a file there.
+    """
+    with TemporaryDirectory(prefix="carbonwait-bench-") as folder, chdir(folder):
         yield (
             Path(folder),
             {
