@@ -1,39 +1,26 @@
 """When to run: the start with the least expected emissions that still meets the deadline.
 
     >>> from carbonwait.core.durations import known_duration
-    >>> from carbonwait.core.series import Series, Slot
+    >>> from carbonwait.core.series import Series
     >>> task = Task(submitted=0, deadline=7200, durations=known_duration(600))
     >>> plan(task, Series([Slot(0, 3600, 300.0), Slot(3600, 9000, 100.0)]), now=0).start
     3600
 
-Pure: the clock, the forecast and what past runs say are arguments. The optimum is exact, because
-the expected emissions are piecewise linear in the start and every breakpoint is looked at
-(`carbonwait.core.sweep`).
+Pure: the clock, the forecast and what past runs say are arguments. The optimum is exact
+(`carbonwait.core.landscape`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from math import inf
-from typing import NamedTuple
 
-from carbonwait.core import sweep
 from carbonwait.core.durations import Durations
+from carbonwait.core.landscape import Candidate, Choice, Landscape
 from carbonwait.core.records import Instant, Strategy
-from carbonwait.core.series import Series, Slot
+from carbonwait.core.series import Series
 from carbonwait.core.windows import Window, next_opening, parse_window
 
 ASSUMED_WINDOW = parse_window("01:00-05:00")
-
-# A forecast that is unsure of itself has to promise a little more: the weight was chosen on two
-# years of grid data, where more of it cost savings and less of it cost nothing.
-_SIGMA_WEIGHT = 0.1
-
-# Epoch seconds as floats are good to a quarter of a microsecond: an end this close is on the edge.
-_ROUNDING_S = 1e-5
-
-# No forecast is good to a millionth of a gram: closer than this is a tie.
-_TIE_G_PER_KWH = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +56,6 @@ class Intensities:
     best: float | None = None
 
 
-class Candidate(NamedTuple):
-    """A possible start and the mean intensity of the expected run from there."""
-
-    start: Instant
-    g_per_kwh: float
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """When to start and what is expected of it.
@@ -97,31 +77,52 @@ class Plan:
     candidates: Sequence[Candidate] = ()
 
 
-def plan(task: Task, series: Series, now: Instant) -> Plan:
-    """The plan as of `now`, with what `series` says of the future."""
+def plan(
+    task: Task,
+    series: Series,
+    now: Instant,
+    *,
+    planned: Instant | None = None,
+    objective: Series | None = None,
+) -> Plan:
+    """The plan as of `now`, with what `series` says of the future.
+
+    `planned` is the start planned so far, once the wait has begun. `objective` is what to minimise
+    in place of the intensity, on the same time axis.
+    """
     latest_start = task.latest_start
     static_start = static_opening(task, now)
     at_risk = now > latest_start
-    candidates, best = _search(task, series, now, max(latest_start, now))
+    last = max(latest_start, now)
+    landscape = Landscape(
+        series if objective is None else objective,
+        task.durations,
+        now,
+        last,
+        idle_ratio=task.idle_ratio,
+        asked=() if planned is None else (planned,),
+    )
+    best = landscape.best(last)
+    choice = landscape.choose(last, min_saving_pct=task.min_saving_pct, planned=planned)
     mean_now = expected_mean(series, task.durations, now)
-    dynamic_start, dynamic_reason = _dynamic(task, series, now, mean_now, best)
+    candidates = _candidates(landscape, series, task.durations, given=objective is None)
 
+    dynamic_start = now if at_risk else choice.start
     if at_risk:
         start = now
         reason = "the deadline leaves no room to wait"
-        dynamic_start = now
     elif task.strategy == "now":
         start, reason = now, "asked to start now"
     elif task.strategy == "static":
         start, reason = _static(static_start, now, latest_start)
     else:
-        start, reason = dynamic_start, dynamic_reason
+        start, reason = choice.start, _reason(choice, task, objective)
 
     intensities = Intensities(
         now=mean_now,
         chosen=expected_mean(series, task.durations, start),
         static=expected_mean(series, task.durations, static_start),
-        best=best.g_per_kwh if best else None,
+        best=expected_mean(series, task.durations, best.start) if best else None,
     )
     return Plan(
         start=start,
@@ -163,23 +164,33 @@ def _static(opens: Instant, now: Instant, latest_start: Instant) -> tuple[Instan
     return opens, "the static window is open" if opens <= now else "the static window opens then"
 
 
-def _dynamic(
-    task: Task, series: Series, now: Instant, mean_now: float | None, best: Candidate | None
-) -> tuple[Instant, str]:
-    if best is None:
-        return now, "the forecast covers no possible run"
-    if best.start <= now:
-        return now, "no later start is cleaner"
-    saving_pct = _saving_pct(task, series, now, mean_now, best.start, best.g_per_kwh)
-    if saving_pct is None:
-        return best.start, "the forecast has a gap now; the cleanest start that it covers"
-    if saving_pct < task.min_saving_pct or saving_pct <= 0:
-        least = f"{task.min_saving_pct:g} %"
-        return now, f"waiting is expected to save {saving_pct:.1f} %, less than {least}"
-    return (
-        best.start,
-        f"the cleanest start before the deadline, expected to save {saving_pct:.0f} %",
-    )
+def _reason(choice: Choice, task: Task, objective: Series | None) -> str:
+    """One sentence for the user."""
+    saving = f"{choice.saving_pct:.0f} %" if choice.saving_pct is not None else "nothing"
+    best = "cleanest" if objective is None else "best"
+    match choice.why:
+        case "nothing covered":
+            return "the forecast covers no possible run"
+        case "now":
+            return f"no later start is {'cleaner' if objective is None else 'better'}"
+        case "gap now":
+            return f"the forecast has a gap now; the {best} start that it covers"
+        case "too little":
+            least = f"{task.min_saving_pct:g} %"
+            return f"waiting is expected to save {choice.saving_pct:.1f} %, less than {least}"
+        case "kept":
+            return "no other start is enough of an improvement on the planned one"
+    return f"the {best} start before the deadline, expected to save {saving}"
+
+
+def _candidates(
+    landscape: Landscape, series: Series, durations: Durations, *, given: bool
+) -> list[Candidate]:
+    """The landscape's starts with their mean intensities, which it has unless it is of another."""
+    if given:
+        return [Candidate(*pair) for pair in zip(landscape.starts, landscape.means, strict=True)]
+    means = ((start, expected_mean(series, durations, start)) for start in landscape.starts)
+    return [Candidate(start, mean) for start, mean in means if mean is not None]
 
 
 def _saving_pct(
@@ -201,79 +212,3 @@ def _saving_pct(
 
 def _mean_s(durations: Durations) -> float:
     return sum(durations.support_s) / len(durations.support_s)
-
-
-def _search(
-    task: Task, series: Series, first: Instant, last: Instant
-) -> tuple[list[Candidate], Candidate | None]:
-    """Every breakpoint from which the expected run overlaps no gap, and the best of them."""
-    durations = task.durations
-    share = 1 / len(durations.support_s)
-    weights = [(0.0, -1.0), *((span_s, share) for span_s in durations.support_s)]
-    until = last + max(*durations.support_s, durations.expected_s)
-    series = series.between(first, until)
-    gaps = series.gaps(first, until)
-    # The expected run must end before a gap does begin: a bound of its own, which no edge gives.
-    bounds = {begin - durations.expected_s for begin, _ in gaps}
-    starts = sweep.breakpoints(series.edges, weights, first, last)
-    starts = sorted({*starts, *(bound for bound in bounds if first <= bound <= last)})
-    starts = _clear_of(gaps, starts, durations.expected_s)
-    if not starts:
-        return [], None
-    covered_s = _covered_s(series, weights, starts, uneven=bool(gaps))
-    means = _means(series, weights, starts, covered_s)
-    scores = means
-    if task.idle_ratio or any(slot.sigma_g_per_kwh for slot in series):
-        cautious = _cautious(series)
-        scores = _means(cautious, weights, starts, covered_s)
-        if task.idle_ratio:
-            idle = task.idle_ratio / _mean_s(durations)
-            scores = [
-                score + idle * cautious.integral(first, start)
-                for score, start in zip(scores, starts, strict=True)
-            ]
-    lowest = min(scores)
-    index = next(i for i, score in enumerate(scores) if score <= lowest + _TIE_G_PER_KWH)
-    candidates = [Candidate(*pair) for pair in zip(starts, means, strict=True)]
-    return candidates, candidates[index]
-
-
-def _clear_of(
-    gaps: list[tuple[Instant, Instant]], starts: list[Instant], length_s: float
-) -> list[Instant]:
-    """The starts, ascending, from which a run of this length overlaps no gap."""
-    clear = []
-    upcoming = iter(gaps)
-    begin, end = next(upcoming, (inf, inf))
-    for start in starts:
-        while end <= start:
-            begin, end = next(upcoming, (inf, inf))
-        if start + length_s <= begin + _ROUNDING_S:
-            clear.append(start)
-    return clear
-
-
-def _cautious(series: Series) -> Series:
-    raised = (
-        slot._replace(g_per_kwh=slot.g_per_kwh + _SIGMA_WEIGHT * slot.sigma_g_per_kwh)
-        for slot in series
-    )
-    return Series(raised)
-
-
-def _covered_s(
-    series: Series, weights: sweep.Weights, starts: Sequence[Instant], *, uneven: bool
-) -> list[float]:
-    """Expected covered time of the run from each start."""
-    if not uneven:
-        return [sum(offset * weight for offset, weight in weights)] * len(starts)
-    coverage = Series(Slot(slot.start, slot.end, 1.0) for slot in series)
-    return sweep.values(coverage, weights, starts)
-
-
-def _means(
-    series: Series, weights: sweep.Weights, starts: Sequence[Instant], covered_s: Sequence[float]
-) -> list[float]:
-    """Expected mean intensity from each start: expected integral over expected covered time."""
-    integrals = sweep.values(series, weights, starts)
-    return [integral / span_s for integral, span_s in zip(integrals, covered_s, strict=True)]

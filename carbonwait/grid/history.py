@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from carbonwait.core.forecaster import ObservedHour, observed_hours
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
 
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
 
 KEPT_S = 2 * 366 * 86400.0
 _BUSY_TIMEOUT_S = 2.0
+
+# A service that changes its step leaves rows that overlap: each ends at the next one.
+_OBSERVED = """
+SELECT start, MIN(end, LEAD(start, 1, end) OVER (ORDER BY start)) AS end, g_per_kwh
+FROM actuals WHERE source = ? AND end > ? AND start < ? ORDER BY start
+"""
+# The last column counts steps that reach into the next hour, with which the means are wrong.
+_HOURS = """
+SELECT
+    CAST(start / 3600 AS INTEGER) * 3600.0,
+    SUM(g_per_kwh * (end - start)) / SUM(end - start),
+    SUM(end > (CAST(start / 3600 AS INTEGER) + 1) * 3600.0)
+FROM (
+    SELECT start, MIN(end, LEAD(start, 1, end) OVER (ORDER BY start)) AS end, g_per_kwh
+    FROM actuals WHERE source = ? AND end > ? AND start < ?
+)
+GROUP BY 1 HAVING SUM(end - start) >= 3599.999 ORDER BY 1
+"""
 
 _T = TypeVar("_T")
 
@@ -48,18 +67,26 @@ class History:
         """The actual intensities known of `[start, end)`."""
 
         def read(connection: "sqlite3.Connection") -> Series:
-            # A service that changes its step leaves rows that overlap: each ends at the next one.
-            rows = connection.execute(
-                "SELECT start, MIN(end, LEAD(start, 1, end) OVER (ORDER BY start)), g_per_kwh"
-                " FROM actuals WHERE source = ? AND end > ? AND start < ? ORDER BY start",
-                (source, start, end),
-            )
+            rows = connection.execute(_OBSERVED, (source, start, end))
             return Series(
                 Slot(float(begins), float(ends), float(g_per_kwh), "actual")
                 for begins, ends, g_per_kwh in rows
             )
 
         return self._with(read, Series())
+
+    def hours(self, source: str, start: Instant, end: Instant) -> list[ObservedHour]:
+        """Each whole hour within `[start, end)` that is known in full, ascending."""
+
+        def read(connection: "sqlite3.Connection") -> list[tuple[float, float, int]]:
+            return connection.execute(_HOURS, (source, start, end)).fetchall()
+
+        nothing: list[tuple[float, float, int]] = []
+        rows = self._with(read, nothing)
+        if not any(crossing for _, _, crossing in rows):
+            return [(float(begins), float(mean)) for begins, mean, _ in rows]
+        # Steps that do not divide an hour, which no service has so far.
+        return list(observed_hours(self.observed(source, start, end), start, end))
 
     def last(self, source: str) -> Instant | None:
         """The end of the newest observation."""

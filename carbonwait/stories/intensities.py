@@ -13,7 +13,7 @@ from pathlib import Path
 
 from carbonwait.core.blend import topped_up
 from carbonwait.core.errors import ProviderUnavailable
-from carbonwait.core.forecaster import LOOK_BACK_S, history_forecast
+from carbonwait.core.forecaster import HOUR_S, LOOK_BACK_S, history_forecast
 from carbonwait.core.intensity_csv import IntensityFile
 from carbonwait.core.records import Instant, Rung, Scope, Signal
 from carbonwait.core.series import Kind, Series
@@ -253,13 +253,14 @@ class Intensities:
     def _from_history(self, now: Instant, until: Instant) -> Outlook | None:
         if self.provider is None:
             return None
-        observed = self._history.observed(self._source, now - LOOK_BACK_S, now)
-        series = history_forecast(observed, now, until)
+        hours = self._history.hours(self._source, now - LOOK_BACK_S, now)
+        series = history_forecast(hours, now, until)
         if not series:
             return None
         found = self._of(self.provider, "history")
-        recent = observed.between(now - _STALE_S, now)
-        return replace(found, series=series.over(recent), issued=observed.slots[-1].end)
+        recent = self._history.observed(self._source, now - _STALE_S, now)
+        issued = recent.edges[-1] if recent else hours[-1][0] + HOUR_S
+        return replace(found, series=series.over(recent), issued=issued)
 
     def _from_typical(self, now: Instant, until: Instant) -> Outlook | None:
         zone = self.choice.zone
