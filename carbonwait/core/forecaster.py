@@ -41,12 +41,17 @@ class HistoryModel:
 
     def __init__(self) -> None:
         self.last: int | None = None
-        self.count = 0
+        self._count = 0
         self._day: list[float | None] = [None] * _DAY
         self._week = [0.0] * _WEEK
         self._variance = [0.0] * _DAY
         self._seen = [0] * _DAY
         self._fading = Fading()
+
+    @property
+    def knows_enough(self) -> bool:
+        """True once the hours of the day have been seen a few times."""
+        return self._count * HOUR_S >= LEAST_HISTORY_S
 
     def observe(self, hour: int, g_per_kwh: float) -> None:
         """Learn from one hour's mean intensity."""
@@ -69,7 +74,7 @@ class HistoryModel:
             rate = max(_SPREAD_RATE, 1 / seen)
             self._variance[of_day] += rate * (error * error - self._variance[of_day])
         self.last = hour
-        self.count += 1
+        self._count += 1
 
     def ahead(self, first: int, count: int) -> list[float | None]:
         """The forecast of `count` hours from `first` on; None for an hour of the day never seen."""
@@ -120,7 +125,7 @@ def forecast_of(model: HistoryModel, now: Instant, until: Instant) -> Series:
 
     Empty if the model has not seen enough of the past.
     """
-    if model.count * HOUR_S < LEAST_HISTORY_S:
+    if not model.knows_enough:
         return Series()
     first = int(now // HOUR_S)
     count = max(0, int(-(-until // HOUR_S)) - first)

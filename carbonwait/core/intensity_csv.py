@@ -9,7 +9,7 @@ order, beside any others. The trap is time: with a forecast column, the intensit
 has not ended is known to nobody yet, so nothing here offers it to a planner.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from math import inf
 from typing import NamedTuple
 
 from carbonwait.core.errors import Mistake
+from carbonwait.core.knowledge import IssuedHours
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Kind, Series, Slot
 
@@ -29,7 +30,8 @@ _FORECAST = "forecast_gco2_per_kwh"
 _ISSUED = "issued_utc"
 _COLUMNS = (_DATETIME, _INTENSITY, _FORECAST, _ISSUED)
 
-_SINGLE_ROW_S = 3600.0
+_HOUR_S = 3600.0
+_SINGLE_ROW_S = _HOUR_S
 _DAY_S = 86400.0
 # Within these years an instant as a float tells microseconds apart, as the text does.
 _FIRST, _LAST = 0.0, datetime(2201, 1, 1, tzinfo=UTC).timestamp()
@@ -103,6 +105,27 @@ class IntensityFile:
         )
         return min(coming, default=None)
 
+    def issued(self) -> IssuedHours:
+        """The forecasts of the file, for those who must not see a later issue than they could."""
+        by_hour = _by_hour(self.rows)
+        starts = [row.start for row in self.rows]
+
+        def hours(now: Instant, first: int, count: int) -> list[float | None]:
+            return [_mean_issue(by_hour.get(hour, ()), now) for hour in range(first, first + count)]
+
+        def series(now: Instant, until: Instant) -> Series:
+            begin = max(0, bisect_right(starts, now) - 1)
+            issues = (
+                (row, row.issue_at(now))
+                for row in self.rows[begin : bisect_left(starts, until)]
+                if row.end > now
+            )
+            return Series(
+                Slot(row.start, row.end, issue.g_per_kwh) for row, issue in issues if issue
+            )
+
+        return IssuedHours(hours, series)
+
     @property
     def ends(self) -> Instant:
         """The end of the last row."""
@@ -112,6 +135,27 @@ class IntensityFile:
     def edges(self) -> list[Instant]:
         """Every start and end of a row, ascending."""
         return sorted({edge for row in self.rows for edge in (row.start, row.end)})
+
+
+def _by_hour(rows: Sequence[Row]) -> dict[int, list[tuple[Row, float]]]:
+    """The rows of each whole hour that they cover, with how long each of them holds in it."""
+    found: dict[int, list[tuple[Row, float]]] = {}
+    for row in rows:
+        for hour in range(int(row.start // _HOUR_S), -int(-row.end // _HOUR_S)):
+            held_s = min(row.end, (hour + 1) * _HOUR_S) - max(row.start, hour * _HOUR_S)
+            found.setdefault(hour, []).append((row, held_s))
+    return {hour: parts for hour, parts in found.items() if sum(s for _, s in parts) >= _HOUR_S}
+
+
+def _mean_issue(parts: Sequence[tuple[Row, float]], now: Instant) -> float | None:
+    """The mean of an hour as forecast by the issues in force at `now`, None if one is missing."""
+    total = 0.0
+    for row, held_s in parts:
+        issue = row.issue_at(now)
+        if issue is None:
+            return None
+        total += issue.g_per_kwh * held_s
+    return total / _HOUR_S if parts else None
 
 
 def parse(text: str, name: str) -> IntensityFile:

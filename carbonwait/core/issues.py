@@ -72,9 +72,18 @@ class IssueModel:
         self._scale2 += max(_SCALE_RATE, 1 / self._seen) * (error * error - self._scale2)
 
     def blend(
-        self, first: int, issued: Sequence[float | None], history: Sequence[float | None]
+        self,
+        first: int,
+        issued: Sequence[float | None],
+        history: Sequence[float | None],
+        *,
+        remember: bool = True,
     ) -> list[Blended | None]:
-        """How to put the two together in each hour from `first` on; None where neither speaks."""
+        """How to put the two together in each hour from `first` on; None where neither speaks.
+
+        Until a day's errors have been seen, what was issued is left as it is. To `remember` is to
+        learn later how good both were.
+        """
         count = len(issued)
         skipped = 0 if self._last is None else first - self._last - 1
         fading = [0.0] * count
@@ -82,7 +91,8 @@ class IssueModel:
             scale = sqrt(self._scale2)
             fading = [scale * surprise for surprise in self._fading.ahead(skipped, count)]
         corrected = [None if i is None else i + f for i, f in zip(issued, fading, strict=True)]
-        self._made.append(_Made(first, corrected[:FADED_H], history[:FADED_H]))
+        if remember:
+            self._made.append(_Made(first, corrected[:FADED_H], history[:FADED_H]))
         return [
             self._blended(min(ahead, FADED_H - 1), i, f, h)
             for ahead, (i, f, h) in enumerate(zip(issued, fading, history, strict=True))
@@ -94,6 +104,8 @@ class IssueModel:
         own2, other2 = self._corrected2[ahead], self._history2[ahead]
         if issued is None:
             return None if history is None else Blended(0.0, history, sqrt(other2))
+        if self._seen < _LEAST_ERRORS:
+            return Blended(1.0, 0.0, 0.0)
         if history is None:
             return Blended(1.0, fading, sqrt(own2))
         share = self._share(ahead)

@@ -86,17 +86,24 @@ def next_opening(
     windows: Sequence[Window], now: Instant, zone: tzinfo
 ) -> tuple[Instant, Instant] | None:
     """The window that is open, from `now` on, or the next one to open; None without windows."""
-    first, last = now - _LOOK_BACK_S, now + _LOOK_AHEAD_S
-    intervals = [
-        interval
-        for begin, end, offset_s in _offsets(first, last, zone)
-        for window in windows
-        for interval in _openings(window, begin, end, offset_s)
-    ]
-    for opens, closes in _merged(intervals):
+    for opens, closes in openings(windows, now - _LOOK_BACK_S, now + _LOOK_AHEAD_S, zone):
         if closes > now:
             return max(opens, now), closes
     return None
+
+
+def openings(
+    windows: Sequence[Window], first: Instant, last: Instant, zone: tzinfo
+) -> list[tuple[Instant, Instant]]:
+    """When a window is open within `[first, last)`, ascending and apart from each other."""
+    return _merged(
+        [
+            interval
+            for begin, end, offset_s in _offsets(first, last, zone)
+            for window in windows
+            for interval in _openings(window, begin, end, offset_s)
+        ]
+    )
 
 
 def _offsets(first: Instant, last: Instant, zone: tzinfo) -> list[tuple[Instant, Instant, float]]:

@@ -1,0 +1,103 @@
+"""What can be known of a grid at one moment, and what follows from it for the hours ahead.
+
+`run`, which has one moment, and `compare`, which walks through years, ask the same questions here.
+The trap is the future: nothing that has not ended, and no forecast that was not issued by then, may
+be looked at.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from carbonwait.core.fading import FADED_H
+from carbonwait.core.forecaster import HOUR_S, LOOK_BACK_S, HistoryModel, ObservedHour, forecast_of
+from carbonwait.core.issues import Blended, IssueModel
+from carbonwait.core.records import Instant
+from carbonwait.core.series import Series, Slot
+
+# Long enough to tell how good forecasts are, short enough to be read before a plan.
+_LEARN_FROM_S = 30 * 86400.0
+
+
+class IssuedHours(NamedTuple):
+    """Forecasts as they were issued. Both functions are asked for `now`, and know no later issue.
+
+    `hours(now, first, count)` are the means of the hours from `first` on, counted from the epoch;
+    `series(now, until)` are its steps from `now` on.
+    """
+
+    hours: Callable[[Instant, int, int], Sequence[float | None]]
+    series: Callable[[Instant, Instant], Series]
+
+
+class Knowledge:
+    """What has been observed up to some moment, and learnt from it; moments are ascending.
+
+    `observed` are the hours in ascending order; no hour is taken before it has ended.
+    """
+
+    def __init__(self, observed: Iterator[ObservedHour], issued: IssuedHours | None = None) -> None:
+        self._observed = observed
+        self._next = next(observed, None)
+        self._issued = issued
+        self._history = HistoryModel()
+        self._issues = IssueModel()
+        self._blended_at: int | None = None
+
+    def outlook(self, now: Instant, until: Instant, *, fill: bool = True) -> Series:
+        """The forecast at `now`; empty if neither the past nor an issue says anything.
+
+        To `fill` is to take the forecast from the past where nothing has been issued.
+        """
+        self._advance(now)
+        own = forecast_of(self._history, now, until)
+        if self._issued is None:
+            return own
+        issued = self._issued.series(now, until)
+        if not issued:
+            return own if fill else Series()
+        first = int(now // HOUR_S)
+        count = int(-(-until // HOUR_S)) - first
+        blended = self._blend(now, first, max(count, FADED_H))
+        return Series(_steps(issued, own if fill else Series(), first, blended[:count]))
+
+    def _advance(self, now: Instant) -> None:
+        """Learn from all hours that have ended by `now`."""
+        while self._next is not None and self._next[0] + HOUR_S <= now:
+            start, mean = self._next
+            self._next = next(self._observed, None)
+            if start < now - LOOK_BACK_S:
+                continue
+            hour = int(start // HOUR_S)
+            if self._issued is not None and start >= now - _LEARN_FROM_S:
+                self._blend(start, hour, FADED_H)
+                said = self._issued.hours(start, hour, 1)[0]
+                self._issues.learn(hour, mean, said)
+            self._history.observe(hour, mean)
+
+    def _blend(self, now: Instant, first: int, count: int) -> list[Blended | None]:
+        if self._issued is None:
+            return []
+        own: list[float | None] = [None] * count
+        if self._history.knows_enough:
+            own = self._history.ahead(first, count)
+        remember = self._blended_at != first
+        self._blended_at = first
+        return self._issues.blend(
+            first, self._issued.hours(now, first, count), own, remember=remember
+        )
+
+
+def _steps(
+    issued: Series, own: Series, first: int, blended: Sequence[Blended | None]
+) -> Iterator[Slot]:
+    """The blended forecast, in the steps of the issue where there is one."""
+    for hour, how in enumerate(blended, start=first):
+        start, end = hour * HOUR_S, (hour + 1) * HOUR_S
+        if how is None:
+            yield from issued.between(start, end)
+        elif how.share == 0:
+            yield from own.between(start, end)
+        else:
+            for slot in issued.between(start, end):
+                value = max(0.0, how.share * slot.g_per_kwh + how.rest)
+                yield slot._replace(g_per_kwh=value, sigma_g_per_kwh=how.sigma)
