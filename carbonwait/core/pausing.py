@@ -38,10 +38,14 @@ Phase = Literal["new", "running", "paused"]
 
 
 class Action(NamedTuple):
-    """Whether a job runs now, and until when at least that holds."""
+    """Whether a job runs now, until when at least that holds, and what the plan behind it costs.
+
+    `cost` is in g/kWh x s, resumes included.
+    """
 
     runs: bool
     until: Instant
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,9 @@ class PausingPlanner:
         if choice is None:
             return None
         if choice.head is None:
-            return Action(False, self._grid.first_end)
+            return Action(False, self._grid.first_end, choice.cost)
         runs = choice.head.start <= self._now
-        return Action(runs, choice.head.end if runs else choice.head.start)
+        return Action(runs, choice.head.end if runs else choice.head.start, choice.cost)
 
     @cached_property
     def _grid(self) -> Grid:

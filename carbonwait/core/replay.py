@@ -17,6 +17,8 @@ from carbonwait.core.durations import Durations
 from carbonwait.core.forecaster import HOUR_S
 from carbonwait.core.knowledge import Knowledge
 from carbonwait.core.landscape import Landscape
+from carbonwait.core.lanes import Segment
+from carbonwait.core.pausing import PausingPlanner, Phase
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
 
@@ -24,13 +26,6 @@ StrategyName = Literal["now", "static", "static_best", "dynamic", "interruptible
 
 _LEARNT_FROM_DAYS = 60
 _DAY_S = 24 * HOUR_S
-
-
-class Segment(NamedTuple):
-    """A stretch of running time."""
-
-    start: Instant
-    end: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +52,17 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """One job by one strategy: `g_per_kwh` is the mean intensity of its run."""
+    """One job by one strategy: `g_per_kwh` is the mean intensity of its run.
+
+    `resumes_g_per_kwh` is what its resumes add to that.
+    """
 
     submitted: Instant
     start: Instant
     end: Instant
     g_per_kwh: float
     segments: tuple[Segment, ...] = ()
+    resumes_g_per_kwh: float = 0.0
 
 
 Outcomes = Mapping[StrategyName, Sequence[Outcome]]
@@ -121,6 +120,104 @@ def _decide(
             latest[submitted], min_saving_pct=job.min_saving_pct, planned=before
         )
         planned[submitted] = choice.start
+
+
+class _Running:
+    """A job that may be paused, on its way through the replay."""
+
+    def __init__(self, submitted: Instant, job: Job) -> None:
+        self.submitted = submitted
+        self.finish_by = submitted + job.deadline_s
+        self.work_s = job.duration_s
+        self.phase: Phase = "new"
+        self.segments: list[Segment] = []
+
+    def run(self, start: Instant, end: Instant) -> None:
+        """Run within `[start, end)`, which joins on to what has just been run."""
+        end = min(end, start + self.work_s)
+        self.work_s -= end - start
+        if self.segments and self.segments[-1].end >= start:
+            start = self.segments.pop().start
+        self.segments.append(Segment(start, end))
+        self.phase = "running"
+
+
+def interruptible_runs(
+    knowledge: Knowledge, actuals: Series, job: Job, submits: Sequence[Instant], resume_s: float
+) -> list[Outcome]:
+    """What becomes of jobs that may be paused, planned again with each hour's news.
+
+    `resume_s` is the energy of a resume, as running time.
+    """
+    done: dict[Instant, Outcome] = {}
+    active: list[_Running] = []
+    upcoming = deque(submits)
+    now = upcoming[0] if upcoming else inf
+    while upcoming or active:
+        while upcoming and upcoming[0] <= now:
+            active.append(_Running(upcoming.popleft(), job))
+        following = (now // HOUR_S + 1) * HOUR_S
+        following = min(following, upcoming[0] if upcoming else inf)
+        last = max(one.finish_by for one in active)
+        series = knowledge.outlook(now, last)
+        planner = PausingPlanner(series, now, last, resume_cost_s=resume_s)
+        for one in active:
+            _advance(one, planner, series, job, now, following)
+        for one in active:
+            if one.work_s <= 1e-6:
+                done[one.submitted] = _paused_outcome(one, actuals, job, resume_s)
+        active = [one for one in active if one.work_s > 1e-6]
+        now = following if active or not upcoming else upcoming[0]
+    return [done[submitted] for submitted in submits]
+
+
+def _advance(
+    one: _Running,
+    planner: PausingPlanner,
+    series: Series,
+    job: Job,
+    now: Instant,
+    following: Instant,
+) -> None:
+    """Carry out what the plan says up to the next news."""
+    at = now
+    action = planner.action(one.work_s, one.finish_by, one.phase)
+    if action is None or (
+        one.phase == "running" and not _worth_pausing(action.cost, one, series, job, now)
+    ):
+        one.run(now, following)
+        return
+    while at < following and one.work_s > 1e-6:
+        until = min(action.until, following)
+        if action.runs:
+            one.run(at, until)
+        elif one.phase == "running":
+            one.phase = "paused"
+        at = until
+        if at < following:
+            # The first cell is cut once at the most: what is run in it lies at one of its ends.
+            action = action._replace(runs=not action.runs, until=following)
+
+
+def _worth_pausing(cost: float, one: _Running, series: Series, job: Job, now: Instant) -> bool:
+    end = now + one.work_s
+    if end > one.finish_by + 1e-6 or not series.covers(now, end):
+        return True
+    straight = series.integral(now, end)
+    return cost < straight * (1 - max(job.min_saving_pct, 0.0) / 100)
+
+
+def _paused_outcome(one: _Running, actuals: Series, job: Job, resume_s: float) -> Outcome:
+    total = sum(actuals.integral(*segment) for segment in one.segments)
+    resumes = sum(actuals.at(segment.start) or 0.0 for segment in one.segments[1:])
+    return Outcome(
+        one.submitted,
+        one.segments[0].start,
+        one.segments[-1].end,
+        total / job.duration_s,
+        tuple(one.segments),
+        resume_s * resumes / job.duration_s,
+    )
 
 
 def static_starts(
@@ -208,9 +305,7 @@ def oracle_starts(actuals: Series, job: Job, submits: Sequence[Instant]) -> list
     if not submits:
         return []
     latest = [job.latest(submitted) for submitted in submits]
-    landscape = Landscape(
-        actuals, job.durations, submits[0], latest[-1], asked={*submits, *latest}
-    )
+    landscape = Landscape(actuals, job.durations, submits[0], latest[-1], asked={*submits, *latest})
     starts, means = landscape.starts, landscape.means
     found = []
     best: deque[int] = deque()
