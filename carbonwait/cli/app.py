@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.main import get_command
 
-from carbonwait.cli import config, doctor, forecast, plan, report, run, runs, show
+from carbonwait.cli import compare, config, doctor, forecast, plan, report, run, runs, show
 from carbonwait.cli.output import say
 from carbonwait.core.errors import CannotRun, CarbonwaitError, LedgerUnavailable, Mistake
 
@@ -31,6 +31,7 @@ app.command("forecast")(forecast.forecast)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from carbonwait.cli.console import new_console as _console
+from carbonwait.cli.console import new_table as _table
 from carbonwait.cli.output import printable
 from carbonwait.core.records import Energy, Instant, Run
 from carbonwait.core.units import (
@@ -23,32 +24,14 @@ from carbonwait.ledger.totals import Totals
 from carbonwait.stories.history import Entry
 from carbonwait.stories.report import Report
 
-_PLAIN_WIDTH = 120
 _BAR_WIDTH = 30
 _DAYS_SHOWN = 31
 _WATCH_EVERY_S = 2.0
 
 
-def _console() -> Console:
-    """Rich's console; as wide as the terminal, or wide enough for a pipe."""
-    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
-
-
 def _ascii_only() -> bool:
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     return not encoding.startswith("utf")
-
-
-def _table(*columns: str, left: int = 1) -> Table:
-    """A table without lines; the first `left` columns are text, the others figures."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        if index < left:
-            table.add_column(column, overflow="fold")
-        else:
-            table.add_column(column, justify="right", no_wrap=True)
-    return table
 
 
 # --- report -------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ _WEEKDAYS = {name: day for day, full in enumerate(_DAY_NAMES) for name in (full,
 _EVERY_DAY = frozenset(range(7))
 _DAY_S = 86400
 _WINDOW = re.compile(r"(?:(\S.*?)\s+)?(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})", re.ASCII)
+_MOMENT = re.compile(r"(?:(\S.*?)\s+)?(\d{1,2}):(\d{2})", re.ASCII)
 _FORMS = 'write "01:00-05:00" or "Mon-Fri 22:00-06:00"'
 
 # A weekly window may just have closed, and the clock may skip its hours a week later. Two days are
@@ -40,6 +41,11 @@ class Window:
     opens_s: int
     closes_s: int
 
+    def __str__(self) -> str:
+        """As it may be written: `Mon-Fri 22:00-06:00`."""
+        hours = f"{_clock(self.opens_s)}-{_clock(self.closes_s or _DAY_S)}"
+        return f"{_days_text(self.days)} {hours}".strip()
+
     @property
     def length_s(self) -> int:
         """How long the window is open on a day whose clock does not change."""
@@ -58,6 +64,39 @@ def parse_window(text: str) -> Window:
     if opens_s in {closes_s, _DAY_S}:
         raise Mistake(f"{text!r} is empty; for the whole day write 00:00-24:00")
     return Window(_parse_days(text, days), opens_s, closes_s % _DAY_S)
+
+
+def parse_moments(text: str) -> Window:
+    """A time of the day, on some weekdays or on all, as the minute that begins then.
+
+    `18:00` and `Mon-Fri 18:00` are such. Raises Mistake.
+    """
+    match = _MOMENT.fullmatch(text.strip())
+    if not match:
+        raise Mistake(f'{text!r} is no time to submit; write "18:00" or "Mon-Fri 18:00"')
+    days, hour, minute = match.groups()
+    opens_s = _clock_s(text, int(hour), int(minute)) % _DAY_S
+    return Window(_parse_days(text, days), opens_s, (opens_s + 60) % _DAY_S)
+
+
+def _clock(clock_s: int) -> str:
+    return f"{clock_s // 3600:02d}:{clock_s // 60 % 60:02d}"
+
+
+def _days_text(days: frozenset[int]) -> str:
+    """`Mon-Fri`, `Sat,Sun`; nothing for every day."""
+    if days == _EVERY_DAY:
+        return ""
+    parts = []
+    for day in sorted(days):
+        if day - 1 in days:
+            continue
+        last = day
+        while last + 1 in days:
+            last += 1
+        first_name, last_name = (_DAY_NAMES[d][:3].title() for d in (day, last))
+        parts.append(first_name if day == last else f"{first_name}-{last_name}")
+    return ",".join(parts)
 
 
 def _clock_s(text: str, hour: int, minute: int) -> int:

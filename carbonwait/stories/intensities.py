@@ -145,6 +145,10 @@ class Intensities:
             reasons.append(f"no zone: {self.choice.source}")
         return replace(bare, warnings=_explained(reasons, bare))
 
+    def observed(self, start: Instant, end: Instant) -> Series:
+        """What is known to have been, from earlier answers of the provider."""
+        return self._history.observed(self._source, start, end)
+
     def nothing(self) -> Outlook:
         """The lowest rung: no intensities at all."""
         return self._bare("now")

@@ -1,0 +1,331 @@
+"""Is dynamic shifting worth it, against a fixed window? One job, replayed over a history."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from carbonwait.core.comparison import (
+    Figures,
+    SubmitHour,
+    by_submit_hour,
+    figures_of,
+    usual_hour,
+    verdict,
+)
+from carbonwait.core.errors import Mistake
+from carbonwait.core.forecaster import observed_hours
+from carbonwait.core.intensity_csv import IntensityFile
+from carbonwait.core.knowledge import IssuedHours, Knowledge
+from carbonwait.core.planner import ASSUMED_WINDOW
+from carbonwait.core.records import Instant
+from carbonwait.core.replay import (
+    Job,
+    Outcome,
+    StrategyName,
+    clear_submits,
+    dynamic_starts,
+    full_hours,
+    interruptible_runs,
+    learnt_static_starts,
+    oracle_starts,
+    replay_starts,
+    static_starts,
+)
+from carbonwait.core.series import Series
+from carbonwait.core.units import JOULES_PER_KWH, format_span, parse_span, parse_when
+from carbonwait.core.windows import Window, openings, parse_moments, parse_window
+from carbonwait.grid import zones
+from carbonwait.grid.file import ForecastFile
+from carbonwait.process.clock import local_zone
+from carbonwait.settings import Settings
+from carbonwait.stories.intensities import Intensities, choose_zone
+from carbonwait.stories.planning import (
+    DEFAULT_DEADLINE,
+    DEFAULT_MIN_SAVING_PCT,
+    past_runs,
+)
+
+DEFAULT_DAYS = 365
+DEFAULT_RESUME_COST = "5m"
+_DAY_S = 86400.0
+# Dynamic and learnt strategies need a past to look back on.
+_WARM_UP_S = 60 * _DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRequest:
+    """The options of `compare` as typed; None: not given."""
+
+    history: Path | None = None
+    days: int | None = None
+    duration: str | None = None
+    job: str | None = None
+    deadline: str | None = None
+    begin: str | None = None
+    end: str | None = None
+    submit: str | None = None
+    min_saving_pct: float | None = None
+    windows: tuple[str, ...] = ()
+    zone: str | None = None
+    provider: str | None = None
+    interruptible: bool = False
+    resume_cost: str = DEFAULT_RESUME_COST
+    issued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The answer. `energy_kwh` is what past runs of the job used, None if that is not known."""
+
+    zone: str | None
+    begin: Instant
+    end: Instant
+    job: Job
+    outcomes: Mapping[StrategyName, Sequence[Outcome]]
+    figures: Mapping[StrategyName, Figures]
+    by_hour: Sequence[SubmitHour]
+    verdict: str
+    window: str
+    energy_kwh: float | None = None
+    notes: Sequence[str] = field(default=())
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs were submitted."""
+        return len(self.outcomes["now"])
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    actuals: Series
+    issued: IssuedHours | None
+    zone: str | None
+    name: str
+
+
+def compare(
+    request: CompareRequest, settings: Settings, environ: Mapping[str, str], now: Instant
+) -> Comparison:
+    """Replay the job. Raises Mistake for options and histories that leave nothing to replay."""
+    local = local_zone(zones.local_timezone(environ))
+    window_zone = settings.config.window_zone or local
+    history = _history(request, settings, environ, now)
+    notes: list[str] = []
+    duration_s, energy_kwh = _duration(request, environ)
+    job = Job(
+        duration_s,
+        _deadline_s(request, settings),
+        _min_saving_pct(request, settings),
+    )
+    if job.slack_s < 0:
+        notes.append(
+            f"a job of {format_span(duration_s)} cannot meet a deadline of "
+            f"{format_span(job.deadline_s)}; it starts at once"
+        )
+    begin, end = _range(request, history, job, now, local)
+    asked = _submits(request, begin, end, local)
+    submits = clear_submits(history.actuals, job, asked)
+    if len(submits) < len(asked):
+        notes.append(
+            f"{len(asked) - len(submits)} submissions are left out for gaps in the history"
+        )
+    if not submits:
+        raise Mistake(_nothing_to_replay(history, job, asked))
+    windows = tuple(map(parse_window, request.windows)) or settings.config.windows
+    outcomes = _outcomes(request, history, job, submits, windows, window_zone)
+    if (
+        windows
+        and all(outcome.start == outcome.submitted for outcome in outcomes["static"])
+        and job.slack_s > 0
+    ):
+        notes.append("no job can wait for the static window; it starts at once")
+    figures = figures_of(outcomes, job.deadline_s)
+    hour_of_day = _hour_of_day(window_zone)
+    learnt = [o.start for o in outcomes["static_best"] if o.start > o.submitted]
+    named = ", ".join(map(str, windows)) or f"{ASSUMED_WINDOW}, assumed"
+    return Comparison(
+        zone=history.zone,
+        begin=begin,
+        end=end,
+        job=job,
+        outcomes=outcomes,
+        figures=figures,
+        by_hour=by_submit_hour(outcomes, _hour_of_day(local)),
+        verdict=verdict(figures, named, usual_hour(learnt, hour_of_day)),
+        window=named,
+        energy_kwh=energy_kwh,
+        notes=notes,
+    )
+
+
+def _outcomes(
+    request: CompareRequest,
+    history: _History,
+    job: Job,
+    submits: Sequence[Instant],
+    windows: Sequence[Window],
+    window_zone: tzinfo,
+) -> dict[StrategyName, Sequence[Outcome]]:
+    actuals = history.actuals
+    opens = openings(
+        windows or (ASSUMED_WINDOW,),
+        submits[0] - 2 * _DAY_S,
+        submits[-1] + 16 * _DAY_S,
+        window_zone,
+    )
+    starts: dict[StrategyName, Sequence[Instant]] = {
+        "now": submits,
+        "static": static_starts(opens, job, submits),
+        "static_best": learnt_static_starts(actuals, job, submits, _hour_of_day(window_zone)),
+        "dynamic": dynamic_starts(_knowledge(history), job, submits),
+    }
+    outcomes: dict[StrategyName, Sequence[Outcome]] = {
+        name: replay_starts(actuals, job, submits, found) for name, found in starts.items()
+    }
+    if request.interruptible:
+        resume_s = parse_span(request.resume_cost)
+        outcomes["interruptible"] = interruptible_runs(
+            _knowledge(history), actuals, job, submits, resume_s
+        )
+    oracle = oracle_starts(actuals, job, submits)
+    outcomes["oracle"] = replay_starts(actuals, job, submits, oracle)
+    return outcomes
+
+
+def _knowledge(history: _History) -> Knowledge:
+    edges = history.actuals.edges
+    return Knowledge(observed_hours(history.actuals, edges[0], edges[-1]), history.issued)
+
+
+def _history(
+    request: CompareRequest, settings: Settings, environ: Mapping[str, str], now: Instant
+) -> _History:
+    if request.history is not None and request.days is not None:
+        raise Mistake("--history and --days contradict each other; give one of them")
+    if request.history is not None:
+        zone = request.zone
+        if zone is not None:
+            zone = choose_zone(zone, settings, None, environ, request.provider).zone
+        file = ForecastFile(request.history).load()
+        actuals = file.actuals()
+        if not actuals:
+            raise Mistake(f"{request.history} holds no intensity; fill the second column")
+        return _History(actuals, _issued(request, file), zone, str(request.history))
+    if request.issued:
+        raise Mistake("--issued needs a file with forecasts; name it with --history")
+    days = DEFAULT_DAYS if request.days is None else request.days
+    if days < 1:
+        raise Mistake(f"--days {days} is no number of days; write 1 or more")
+    defaults = settings.for_job(request.job or "")
+    provider = request.provider if request.provider is not None else defaults.provider
+    choice = choose_zone(request.zone, settings, defaults.zone, environ, provider)
+    intensities = Intensities(choice, settings, environ, provider=provider)
+    if choice.zone is None or intensities.provider is None:
+        raise Mistake(f"no zone with a provider: {choice.source}; give --history FILE")
+    actuals = intensities.observed(now - days * _DAY_S, now)
+    if not actuals:
+        raise Mistake(
+            f"nothing has been observed in {choice.zone} by {intensities.provider.name} yet; "
+            "give --history FILE, or come back after some runs"
+        )
+    return _History(actuals, None, choice.zone, f"the history of {choice.zone}")
+
+
+def _issued(request: CompareRequest, file: IntensityFile) -> IssuedHours | None:
+    if not request.issued:
+        return None
+    if not file.has_forecasts:
+        raise Mistake(
+            f"--issued: {request.history} has no column forecast_gco2_per_kwh; leave it out"
+        )
+    return file.issued()
+
+
+def _duration(request: CompareRequest, environ: Mapping[str, str]) -> tuple[float, float | None]:
+    """Seconds, and the energy of past runs where the job has a name."""
+    past = past_runs(request.job, environ) if request.job else ()
+    joules = [run.energy.total_j for run in past if run.energy.total_j is not None]
+    energy_kwh = sum(joules) / len(joules) / JOULES_PER_KWH if joules else None
+    if request.duration is not None:
+        duration_s = parse_span(request.duration)
+        if duration_s <= 0:
+            raise Mistake(f"--duration {request.duration!r} is no time to run; write 45m or 2h")
+        return duration_s, energy_kwh
+    if request.job is None:
+        raise Mistake("compare needs --duration SPAN or --job NAME")
+    spans = [run.ended - run.started for run in past if run.started and run.ended]
+    if not spans:
+        raise Mistake(f"no run of {request.job!r} has succeeded so far; give --duration SPAN")
+    return max(sum(spans) / len(spans), 1.0), energy_kwh
+
+
+def _deadline_s(request: CompareRequest, settings: Settings) -> float:
+    if request.deadline is not None:
+        return _span(request.deadline, "--deadline")
+    own = settings.for_job(request.job or "").deadline
+    try:
+        return parse_span(own or DEFAULT_DEADLINE)
+    except Mistake:
+        # An hour of the day is no span, and each submission would have another one.
+        return parse_span(DEFAULT_DEADLINE)
+
+
+def _span(text: str, option: str) -> float:
+    span_s = parse_span(text)
+    if span_s <= 0:
+        raise Mistake(f"{option} {text!r} leaves no time; write 12h")
+    return span_s
+
+
+def _min_saving_pct(request: CompareRequest, settings: Settings) -> float:
+    asked = request.min_saving_pct
+    if asked is None:
+        own = settings.for_job(request.job or "").min_saving_pct
+        return DEFAULT_MIN_SAVING_PCT if own is None else own
+    if not 0 <= asked <= 100:
+        raise Mistake(f"--min-saving {asked:g} is no percentage; write a number from 0 to 100")
+    return asked
+
+
+def _range(
+    request: CompareRequest, history: _History, job: Job, now: Instant, local: tzinfo
+) -> tuple[Instant, Instant]:
+    """The submissions' first instant, and the end that they lie before."""
+    first, last = history.actuals.edges[0], history.actuals.edges[-1]
+    warm_up_s = min(_WARM_UP_S, (last - first) / 3)
+    begin, end = first + warm_up_s, last - job.deadline_s
+    if request.begin is not None:
+        begin = parse_when(request.begin, now, local)
+    if request.end is not None:
+        end = parse_when(request.end, now, local)
+    return begin, end
+
+
+def _submits(request: CompareRequest, begin: Instant, end: Instant, local: tzinfo) -> list[Instant]:
+    if request.submit is None:
+        return full_hours(begin, end)
+    moments = openings((parse_moments(request.submit),), begin - 60, end, local)
+    return [opens for opens, _ in moments if begin <= opens < end]
+
+
+def _nothing_to_replay(history: _History, job: Job, asked: Sequence[Instant]) -> str:
+    span = format_span(history.actuals.edges[-1] - history.actuals.edges[0])
+    if asked:
+        return f"{history.name} has a gap after every submission; give a history without gaps"
+    return (
+        f"{history.name} covers {span}, which leaves no submission with a deadline of "
+        f"{format_span(job.deadline_s)}; give a longer history or a shorter --deadline"
+    )
+
+
+def _hour_of_day(zone: tzinfo) -> Callable[[Instant], int]:
+    """The hour on the wall; worked out once an hour, as a replay asks for each many times."""
+    known: dict[Instant, int] = {}
+
+    def hour_of_day(instant: Instant) -> int:
+        if instant not in known:
+            known[instant] = datetime.fromtimestamp(instant, zone).hour
+        return known[instant]
+
+    return hour_of_day
