@@ -10,9 +10,26 @@ from typing import Annotated, NoReturn
 import typer
 from typer.main import get_command
 
-from carbonwait.cli import config, doctor, forecast, plan, report, run, runs, show
+from carbonwait.cli import (
+    cancel,
+    config,
+    doctor,
+    forecast,
+    plan,
+    report,
+    run,
+    runs,
+    show,
+    start,
+)
 from carbonwait.cli.output import say
-from carbonwait.core.errors import CannotRun, CarbonwaitError, LedgerUnavailable, Mistake
+from carbonwait.core.errors import (
+    CannotRun,
+    CarbonwaitError,
+    LedgerUnavailable,
+    Mistake,
+    Unreachable,
+)
 
 app = typer.Typer(
     name="carbonwait",
@@ -31,6 +48,8 @@ app.command("forecast")(forecast.forecast)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
+app.command("start")(start.start)
+app.command("cancel")(cancel.cancel)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
@@ -72,7 +91,7 @@ def _status(arguments: Sequence[str]) -> int:
     except CannotRun as error:
         say(str(error))
         return error.status
-    except LedgerUnavailable as error:
+    except (LedgerUnavailable, Unreachable) as error:
         say(str(error))
         return 1
     except CarbonwaitError as error:

@@ -26,6 +26,9 @@ _WAITED_FOR = frozenset(
 )
 ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 
+# `carbonwait start` puts this into the `si_errno` of its SIGUSR1, which kill(2) leaves at 0.
+START_MARK = 0x6377
+
 
 class SignalQueue:
     """The signals that carbonwait handles; create it before any thread starts.
@@ -63,6 +66,11 @@ def sent_by_a_process(info: signal.struct_siginfo) -> bool:
     The terminal sends to the whole foreground group, so the job has had its own already.
     """
     return info.si_code <= 0
+
+
+def meant_for_the_wait(info: signal.struct_siginfo) -> bool:
+    """True for what `carbonwait start` sent; should the wait be over, the job must not have it."""
+    return info.si_signo == signal.SIGUSR1 and info.si_errno == START_MARK
 
 
 def die_of(signum: int) -> NoReturn:

@@ -30,7 +30,7 @@ from carbonwait.process.child import (
 )
 from carbonwait.process.clock import Clock
 from carbonwait.process.owner import this_process
-from carbonwait.process.signals import SignalQueue, sent_by_a_process
+from carbonwait.process.signals import SignalQueue, meant_for_the_wait, sent_by_a_process
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, settle
 from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
@@ -228,6 +228,8 @@ class _Job:
             info = self.queue.next(keep_s if self.meter else None)
             if info is None:
                 self.look_after_meter()
+            elif meant_for_the_wait(info):
+                continue
             elif info.si_signo != SIGCHLD and sent_by_a_process(info):
                 child.send(info.si_signo)
 
