@@ -34,7 +34,8 @@ class WaitingRun(AbstractContextManager["WaitingRun"]):
         self.user = user
         before = {run.id for run in recorded(user.ledger)} if user.ledger.exists() else set()
         options = ("-v", "--no-meter", "--window", far_window())
-        self.process: subprocess.Popen[bytes] = user.start("run", *options, *arguments)
+        # Unbuffered: what is read ahead of a line would be lost to communicate.
+        self.process: subprocess.Popen[bytes] = user.start("run", *options, *arguments, bufsize=0)
         assert self.process.stderr is not None
         self.said = b""
         # The last line of a plan; what comes before it has been recorded.
