@@ -14,7 +14,8 @@ def cancel(run_id: options.RunId) -> int:
 
     told = control.cancel(os.environ, SystemClock(), run_id)
     if not told.done or told.run.state == "lost":
-        say(f"run {told.run.id} has been told to end, and is {told.run.state}")
+        still = "" if told.done else "still "
+        say(f"run {told.run.id} has been told to end, and is {still}{told.run.state}")
         return 1
     print(ended_line(told.run))
     return 0

@@ -13,7 +13,8 @@ def start(run_id: options.RunId) -> int:
 
     told = control.start(os.environ, SystemClock(), run_id)
     if not told.done or told.run.started is None:
-        say(f"run {told.run.id} has been told to start, and is {told.run.state}")
+        still = "" if told.done else "still "
+        say(f"run {told.run.id} has been told to start, and is {still}{told.run.state}")
         return 1
     print(f"run {told.run.id}: started")
     return 0

@@ -59,6 +59,11 @@ class SignalQueue:
         """True if a signal is waiting to be taken, other than the alarm of a time-out."""
         return bool(signal.sigpending() & self._taken - {signal.SIGALRM})
 
+    def told_to_end(self) -> int | None:
+        """A signal of ENDING that has come in already, taken off the queue; None if none has."""
+        waiting = signal.sigpending() & self._taken & ENDING
+        return signal.sigwaitinfo(waiting).si_signo if waiting else None
+
 
 def sent_by_a_process(info: signal.struct_siginfo) -> bool:
     """True for kill(2) and its like, False for what the kernel or a terminal sent.

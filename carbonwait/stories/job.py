@@ -129,6 +129,10 @@ class _Job:
             if waited.aborted_by is not None:
                 return self.abort(waited.aborted_by)
             thought = waited.thought
+        # What came while nobody listened: a Ctrl-C would reach no one once the command is there.
+        signum = self.queue.told_to_end()
+        if signum is not None:
+            return self.abort(signum)
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()

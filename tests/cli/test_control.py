@@ -155,6 +155,24 @@ def test_a_command_that_does_not_end_is_said_to_be_running_still(
     assert (told.done, told.run.state) == (False, "running")
 
 
+@pytest.mark.parametrize("strategy", ["--now", "--static"])
+@pytest.mark.parametrize("signum", [2, 15])
+def test_a_signal_that_comes_before_anybody_listens_ends_it_all_the_same(
+    user: User, strategy: str, signum: int
+) -> None:
+    config = user.home / "pipe"
+    os.mkfifo(config)
+    user.environ["CARBONWAIT_CONFIG"] = str(config)
+    with user.start("run", strategy, "-q", "--no-meter", "touch", "ran") as job:
+        # It can be opened for writing once it is open for reading, with the signals blocked.
+        with config.open("w"):
+            job.send_signal(signum)
+        job.communicate(timeout=PATIENCE_S)
+    assert job.returncode == -signum
+    assert not (user.home / "ran").exists()
+    assert recorded(user.ledger)[0].state == "aborted"
+
+
 # --- who is told, and who is not ----------------------------------------------------------------
 
 
