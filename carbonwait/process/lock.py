@@ -7,7 +7,6 @@ lock another file of the same name.
 """
 
 import fcntl
-import hashlib
 import os
 import stat
 import time
@@ -19,7 +18,7 @@ from carbonwait.core.errors import LockUnavailable
 
 # ~/.local/share/carbonwait/ledger.db.locks: as many levels as may be missing below a home.
 _LEVELS_MADE = 4
-# `is_held` takes the lock for a moment, too briefly for this not to tell the two apart.
+# Who looks (`is_held`) holds the lock for a moment, a run for longer than this.
 _SECOND_TRY_S = 0.1
 
 
@@ -29,6 +28,8 @@ def file_name(name: str) -> str:
     A name is any text: one that holds slashes, is empty but for dots or too long stays within the
     folder, and two names never share a file.
     """
+    import hashlib
+
     digest = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
     readable = "".join(c if c.isascii() and c.isalnum() else "_" for c in name[:40])
     return f"{readable}-{digest}.lock"

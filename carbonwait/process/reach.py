@@ -16,8 +16,7 @@ from carbonwait.core.records import Owner
 from carbonwait.process.owner import is_gone, this_host
 from carbonwait.process.signals import START_MARK
 
-# The same on every architecture that Linux has gained since 2011, and on those before it that
-# matter; where it is not, the call is refused.
+# The call's number on all architectures but Alpha and MIPS; Python's own cannot mark a signal.
 _PIDFD_SEND_SIGNAL = 424
 _SI_QUEUE = -1
 
@@ -69,12 +68,12 @@ def reach(owner: Owner, what: str) -> Iterator[Reached]:
     Raises Mistake if it is elsewhere or has ended, Unreachable if this system does not let it be
     told apart from another one.
     """
+    if is_gone(owner) is None:
+        raise Mistake(f"{what} is {_place(owner)}; give this command there")
     descriptor = _opened(owner, what)
     try:
-        gone = is_gone(owner)
-        if gone is None:
-            raise Mistake(f"{what} is {_place(owner)}; give this command there")
-        if gone or descriptor is None:
+        # Only now: whatever has this pid from here on, the descriptor goes on meaning what it had.
+        if descriptor is None or is_gone(owner) is not False:
             raise Mistake(f"{what} is gone: its process {owner.pid} has ended")
         yield Reached(owner.pid, descriptor, what)
     finally:

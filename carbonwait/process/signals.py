@@ -60,9 +60,13 @@ class SignalQueue:
         return bool(signal.sigpending() & self._taken - {signal.SIGALRM})
 
     def told_to_end(self) -> int | None:
-        """A signal of ENDING that has come in already, taken off the queue; None if none has."""
-        waiting = signal.sigpending() & self._taken & ENDING
-        return signal.sigwaitinfo(waiting).si_signo if waiting else None
+        """A signal of ENDING that has come in already, None if none has.
+
+        It is taken off the queue, and so is a SIGUSR1, which has said "start now" in vain.
+        """
+        waiting = signal.sigpending() & self._taken & (ENDING | {signal.SIGUSR1})
+        came = [signal.sigwaitinfo({signum}).si_signo for signum in sorted(waiting)]
+        return next((signum for signum in came if signum in ENDING), None)
 
 
 def sent_by_a_process(info: signal.struct_siginfo) -> bool:

@@ -173,6 +173,17 @@ def test_a_signal_that_comes_before_anybody_listens_ends_it_all_the_same(
     assert recorded(user.ledger)[0].state == "aborted"
 
 
+def test_a_sigusr1_that_comes_before_anybody_listens_is_not_the_commands(user: User) -> None:
+    config = user.home / "pipe"
+    os.mkfifo(config)
+    user.environ["CARBONWAIT_CONFIG"] = str(config)
+    with user.start("run", "--now", "-q", "--no-meter", "sh", "-c", "exit 3") as job:
+        with config.open("w"):
+            job.send_signal(10)
+        job.communicate(timeout=PATIENCE_S)
+    assert job.returncode == 3
+
+
 # --- who is told, and who is not ----------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ def terminal(user: User) -> Iterator[Open]:
         screen = pexpect.spawn(
             PROGRAM[0],
             [*PROGRAM[1:], "runs", *arguments],
-            env=user.environ | {"TERM": "xterm"},
+            env={"TERM": "xterm"} | user.environ,
             encoding="utf-8",
             dimensions=(rows, columns),
             timeout=PATIENCE_S,
@@ -166,6 +166,15 @@ def test_without_a_terminal_there_is_no_place_to_show_it_in(user: User) -> None:
     result = user.run("runs", "--watch")
     assert (result.returncode, result.stdout, result.stderr.count(b"\n")) == (2, b"", 1)
     assert b"--watch needs a terminal" in result.stderr
+
+
+def test_a_terminal_that_cannot_move_its_cursor_is_none_for_this(
+    user: User, terminal: Open
+) -> None:
+    user.environ["TERM"] = "dumb"
+    screen = terminal("--watch")
+    assert "--watch needs a terminal" in ended(screen)
+    assert screen.exitstatus == 2
 
 
 # --- on a narrow terminal -----------------------------------------------------------------------
