@@ -20,9 +20,10 @@ HOLD = """
 import os, sys
 from pathlib import Path
 from carbonwait.process.lock import take
-print(take(Path(sys.argv[1]), sys.argv[2]), flush=True)
+taken = take(Path(sys.argv[1]), sys.argv[2])
 if sys.argv[3:]:
     os.posix_spawnp("sleep", ["sleep", "60"], os.environ)
+print(taken, flush=True)
 sys.stdin.read()
 """
 
