@@ -19,7 +19,7 @@ from carbonwait.core.config import (
     config_from,
     defaults_from_environment,
 )
-from carbonwait.core.errors import LedgerUnavailable, Mistake, Unavailable
+from carbonwait.core.errors import LedgerUnavailable, LockUnavailable, Mistake, Unavailable
 
 _KEY_VARIABLES = {
     "ELECTRICITYMAPS_TOKEN": ("electricity_maps", "token"),
@@ -47,6 +47,7 @@ TEMPLATE = """\
 
 # [jobs."python train.py"]      # defaults for one job, by its name
 # deadline = "tomorrow 07:00"
+# lock = "gpu"                  # one run of this lock at a time; a second one exits 75 at once
 """
 
 
@@ -99,6 +100,20 @@ def ledger_path(environ: Mapping[str, str]) -> Path:
             "there is no home folder for the ledger; set HOME to one or CARBONWAIT_LEDGER to a file"
         )
     return folder / "ledger.db"
+
+
+def lock_folder(environ: Mapping[str, str]) -> Path:
+    """Where the files of `--lock` are, beside the ledger. Raises LockUnavailable without a home.
+
+    It hangs on nothing that a login has and a crontab has not: both must find the same lock.
+    """
+    try:
+        ledger = ledger_path(environ)
+    except LedgerUnavailable:
+        raise LockUnavailable(
+            "there is no home folder for --lock; set HOME to one or CARBONWAIT_LEDGER to a file"
+        ) from None
+    return ledger.with_name(f"{ledger.name}.locks")
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path | None:

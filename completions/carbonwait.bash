@@ -28,13 +28,13 @@ _carbonwait() {
         cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     fi
 
-    local commands="run plan forecast report runs show doctor config"
+    local commands="run plan forecast report runs show start cancel doctor config"
     local grid="--zone -z --provider -p"
     local view="--deadline -d --duration $grid --forecast"
-    local job="$view --now --static --strategy --window --min-saving --name --no-meter --sample"
+    local job="$view --now --static --strategy --window --min-saving --name --lock --no-meter --sample"
     job+=" --quiet -q --verbose -v"
     local with_value=" --deadline -d --duration --strategy --window --min-saving --zone -z --provider"
-    with_value+=" -p --forecast --name --sample --since --until --by --state --limit -n "
+    with_value+=" -p --forecast --name --lock --sample --since --until --by --state --limit -n "
 
     if ((cword == 1)); then
         COMPREPLY=($(compgen -W "$commands --version -V --help -h" -- "$cur"))
@@ -49,6 +49,7 @@ _carbonwait() {
         report) options="--since --until --by --json" ;;
         runs) options="--state --limit -n --watch --json" ;;
         show) options="--json" ;;
+        start | cancel) options="" ;;
         doctor) options="$grid --json" ;;
         config) ((cword == 2)) && options="init show path check" ;;
         *) return ;;

@@ -1,7 +1,7 @@
 # fish completion for carbonwait(1). Static: no Python is started for a TAB.
 
 set -g __carbonwait_with_value -d --deadline --duration --strategy --window --min-saving -z --zone \
-    -p --provider --forecast --name --sample
+    -p --provider --forecast --name --lock --sample
 
 # True where an option of one of these commands may come next.
 function __carbonwait_in
@@ -35,6 +35,8 @@ complete -c carbonwait -n __fish_use_subcommand -a forecast -d 'The forecast as 
 complete -c carbonwait -n __fish_use_subcommand -a report -d 'What was emitted and avoided'
 complete -c carbonwait -n __fish_use_subcommand -a runs -d 'Waiting, running and past runs'
 complete -c carbonwait -n __fish_use_subcommand -a show -d 'One run in full'
+complete -c carbonwait -n __fish_use_subcommand -a start -d 'Start a waiting run now'
+complete -c carbonwait -n __fish_use_subcommand -a cancel -d 'End a waiting or running run'
 complete -c carbonwait -n __fish_use_subcommand -a doctor -d 'What works here and what does not'
 complete -c carbonwait -n __fish_use_subcommand -a config -d 'The config file'
 
@@ -60,6 +62,7 @@ complete -c carbonwait -n $plans -l strategy -x -a 'dynamic static now' -d 'How 
 complete -c carbonwait -n $plans -l window -x -d 'Static window for this run'
 complete -c carbonwait -n $plans -l min-saving -x -d 'Wait only to save at least this'
 complete -c carbonwait -n $plans -l name -x -d 'Name of the job'
+complete -c carbonwait -n $plans -l lock -x -d 'One run of this name at a time'
 complete -c carbonwait -n $plans -l no-meter -d 'Run without metering'
 complete -c carbonwait -n $plans -l sample -x -a '1s 5s 30s' -d 'Sampling period'
 complete -c carbonwait -n $plans -s q -l quiet -d 'Say nothing but faults'
@@ -75,4 +78,4 @@ complete -c carbonwait -n '__carbonwait_in runs' -l watch -d 'Show the list anew
 complete -c carbonwait -n '__carbonwait_in runs' -s n -l limit -x -d 'The newest N'
 complete -c carbonwait -n '__carbonwait_in plan forecast report runs show doctor' -l json -d 'One JSON document'
 complete -c carbonwait -n '__carbonwait_in config' -x -a 'init show path check'
-complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show doctor config' -s h -l help -d 'Show help'
+complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show start cancel doctor config' -s h -l help -d 'Show help'

@@ -10,9 +10,27 @@ from typing import Annotated, NoReturn
 import typer
 from typer.main import get_command
 
-from carbonwait.cli import compare, config, doctor, forecast, plan, report, run, runs, show
+from carbonwait.cli import (
+    cancel,
+    compare,
+    config,
+    doctor,
+    forecast,
+    plan,
+    report,
+    run,
+    runs,
+    show,
+    start,
+)
 from carbonwait.cli.output import say
-from carbonwait.core.errors import CannotRun, CarbonwaitError, LedgerUnavailable, Mistake
+from carbonwait.core.errors import (
+    CannotRun,
+    CarbonwaitError,
+    LedgerUnavailable,
+    Mistake,
+    Unreachable,
+)
 
 app = typer.Typer(
     name="carbonwait",
@@ -32,6 +50,8 @@ app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("start")(start.start)
+app.command("cancel")(cancel.cancel)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
@@ -73,7 +93,7 @@ def _status(arguments: Sequence[str]) -> int:
     except CannotRun as error:
         say(str(error))
         return error.status
-    except LedgerUnavailable as error:
+    except (LedgerUnavailable, Unreachable) as error:
         say(str(error))
         return 1
     except CarbonwaitError as error:

@@ -59,6 +59,13 @@ Forecast = Annotated[
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="The job's name; else from COMMAND.")
 ]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's ID or the beginning of it.")]
+Lock = Annotated[
+    str | None,
+    typer.Option(
+        "--lock", metavar="NAME", help="One run of this name at a time; a second one exits 75."
+    ),
+]
 NoMeter = Annotated[bool, typer.Option("--no-meter", help="Run without metering.")]
 Sample = Annotated[str, typer.Option("--sample", metavar="SPAN", help="Sampling period.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but faults.")]

@@ -22,6 +22,7 @@ def plan(
     provider: options.Provider = None,
     forecast: options.Forecast = None,
     name: options.Name = None,
+    lock: options.Lock = None,
     no_meter: options.NoMeter = False,
     sample: options.Sample = "5s",
     quiet: options.Quiet = False,
@@ -34,6 +35,8 @@ def plan(
     from carbonwait.cli.request import request_from
     from carbonwait.cli.texts import plan_lines
     from carbonwait.settings import read_settings
+    from carbonwait.stories.allocation import allocation_warning
+    from carbonwait.stories.locking import held_warning
     from carbonwait.stories.planning import prepare
 
     request = request_from(context.params)
@@ -42,7 +45,11 @@ def plan(
     prepared = prepare(request, settings, os.environ, now=submitted)
     thought = prepared.think(submitted)
     if not quiet:
-        for warning in (*settings.warnings, *thought.outlook.warnings):
+        around = (
+            allocation_warning(thought, os.environ),
+            held_warning(prepared.lock, os.environ),
+        )
+        for warning in (*settings.warnings, *thought.outlook.warnings, *filter(None, around)):
             say(warning)
     if json:
         print_json(plan_document(thought))

@@ -23,6 +23,7 @@ def run(
     provider: options.Provider = None,
     forecast: options.Forecast = None,
     name: options.Name = None,
+    lock: options.Lock = None,
     no_meter: options.NoMeter = False,
     sample: options.Sample = "5s",
     quiet: options.Quiet = False,

@@ -41,8 +41,9 @@ def runs(
         print_json({"schema": SCHEMA, "runs": items})
         return
     from carbonwait.cli.tables import print_runs, watch_runs
+    from carbonwait.process.signals import SignalQueue, die_of
 
     if watch:
-        watch_runs(lambda: [entry.run for entry in look()])
+        die_of(watch_runs(lambda: [entry.run for entry in look()], SignalQueue()))
     else:
         print_runs([entry.run for entry in look()], time.time())

@@ -2,17 +2,12 @@
 
 import os
 import time
-from typing import Annotated
-
-import typer
 
 from carbonwait.cli import options
 
 
 def show(
-    run_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The run's ID or the beginning of it.")
-    ],
+    run_id: options.RunId,
     json: options.Json = False,
 ) -> None:
     """Show one run: decisions, energy and figures."""

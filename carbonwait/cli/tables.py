@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from rich.live import Live
 from rich.table import Table
@@ -12,6 +11,7 @@ from rich.text import Text
 from carbonwait.cli.console import new_console as _console
 from carbonwait.cli.console import new_table as _table
 from carbonwait.cli.output import printable
+from carbonwait.core.errors import Mistake
 from carbonwait.core.records import Energy, Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
@@ -21,12 +21,15 @@ from carbonwait.core.units import (
     format_span,
 )
 from carbonwait.ledger.totals import Totals
+from carbonwait.process.signals import ENDING, SignalQueue
 from carbonwait.stories.history import Entry
 from carbonwait.stories.report import Report
 
 _BAR_WIDTH = 30
 _DAYS_SHOWN = 31
 _WATCH_EVERY_S = 2.0
+# Below this, runs are listed without their figures.
+_NARROW = 70
 
 
 def _ascii_only() -> bool:
@@ -140,29 +143,45 @@ def honest_words(report: Report) -> list[str]:
 
 def print_runs(runs: Sequence[Run], now: Instant) -> None:
     """One line a run, newest first."""
-    _console().print(_runs(runs, now))
+    console = _console()
+    console.print(_runs(runs, now, console.width))
 
 
-def watch_runs(look: Callable[[], Sequence[Run]]) -> NoReturn:
-    """The same, anew every two seconds until interrupted."""
-    with Live(console=_console(), auto_refresh=False) as live:
+def watch_runs(look: Callable[[], Sequence[Run]], queue: SignalQueue) -> int:
+    """The same in place, anew every two seconds; returns the signal that ended it.
+
+    Raises Mistake where nothing can be shown in place.
+    """
+    console = _console()
+    if not console.is_terminal or console.is_dumb_terminal:
+        raise Mistake("--watch needs a terminal; leave it out, or use --json")
+    with Live(console=console, auto_refresh=False) as live:
+        # Rich hides it, and whoever is stopped or killed cannot bring it back.
+        console.show_cursor(True)
         while True:
-            live.update(_runs(look(), time.time()), refresh=True)
-            time.sleep(_WATCH_EVERY_S)
+            # One line a run, the headings, and the line that the cursor is on.
+            shown = look()[: max(1, console.height - 2)]
+            live.update(_runs(shown, time.time(), console.width), refresh=True)
+            info = queue.next(_WATCH_EVERY_S)
+            if info is not None and info.si_signo in ENDING:
+                return info.si_signo
 
 
-def _runs(runs: Sequence[Run], now: Instant) -> Table | Text:
+def _runs(runs: Sequence[Run], now: Instant, width: int) -> Table | Text:
     if not runs:
         return Text("No such runs.")
-    table = _table("id", "state", "job", "when", "emitted", "est. saving", left=4)
+    figures = ("emitted", "est. saving") if width >= _NARROW else ()
+    table = _table("id", "state", "job", "when", *figures, left=4)
+    # An ID is there to be copied, and broken in two it cannot be.
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
     for run in runs:
+        grams = (format_grams(run.emissions.actual_g), format_grams(run.emissions.saving_g))
         table.add_row(
             run.id,
             run.state,
             Text(printable(run.name)),
             _when(run, now),
-            format_grams(run.emissions.actual_g),
-            format_grams(run.emissions.saving_g),
+            *grams[: len(figures)],
         )
     return table
 

@@ -125,6 +125,8 @@ class TerminalVoice(LineVoice):
                 console = Console(file=self._stderr, highlight=False)
                 self._live = Live(console=console, auto_refresh=False, transient=True)
                 self._live.start()
+                # Rich hides it, and whoever is stopped or killed cannot bring it back.
+                console.show_cursor(True)
             line = self._text(printable(text), no_wrap=True, overflow="ellipsis")
             self._live.update(line, refresh=True)
         except Exception:  # noqa: BLE001 (whatever ails the terminal, the wait goes on)

@@ -30,6 +30,7 @@ class JobDefaults:
     duration: str | None = None
     strategy: Strategy | None = None
     min_saving_pct: float | None = None
+    lock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,8 @@ _JOB: dict[str, Check] = {
     "strategy": _choice(*STRATEGIES),
     "min_saving": _number(0, 100, "a number from 0 to 100 (percent)"),
 }
+# A lock is of a job: in common it would be one for all of them.
+_NAMED_JOB: dict[str, Check] = _JOB | {"lock": _text}
 _TOP: dict[str, Check] = _JOB | {
     "idle_watts": _number(0, 1e6, "a number from 0 to 1000000 (watts)"),
     "record_command": _flag,
@@ -236,7 +239,7 @@ def _table(name: str, value: object, checks: Mapping[str, Check]) -> dict[str, A
 
 
 def _defaults(table: Mapping[str, Any]) -> JobDefaults:
-    values = {key: value for key, value in table.items() if key in _JOB}
+    values = {key: value for key, value in table.items() if key in _NAMED_JOB}
     if "min_saving" in values:
         values["min_saving_pct"] = values.pop("min_saving")
     return JobDefaults(**values)
@@ -254,7 +257,7 @@ def _tables(name: str, value: object) -> dict[str, Any]:
 
 def _jobs(name: str, value: object) -> dict[str, JobDefaults]:
     return {
-        job: _defaults(_table(f"{name}.{job}", table, _JOB))
+        job: _defaults(_table(f"{name}.{job}", table, _NAMED_JOB))
         for job, table in _tables(name, value).items()
     }
 

@@ -7,6 +7,8 @@
     - ProviderUnavailable
     - MeterUnavailable
     - LedgerUnavailable
+    - Unreachable          a run's process does not let itself be signalled, status 1
+    - LockUnavailable      --lock cannot be taken or looked at, status 125
 
 Messages are one line that names the value and the remedy. They are printed in one place,
 `carbonwait.cli.app`, and nowhere else.
@@ -43,3 +45,11 @@ class MeterUnavailable(Unavailable):
 
 class LedgerUnavailable(Unavailable):
     """The ledger cannot be opened, read or written."""
+
+
+class Unreachable(Unavailable):
+    """The process that looks after a run cannot be signalled from here."""
+
+
+class LockUnavailable(Unavailable):
+    """A lock can neither be taken nor be found to be held."""

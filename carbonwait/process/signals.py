@@ -26,6 +26,9 @@ _WAITED_FOR = frozenset(
 )
 ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 
+# `carbonwait start` puts this into the `si_errno` of its SIGUSR1, which kill(2) leaves at 0.
+START_MARK = 0x6377
+
 
 class SignalQueue:
     """The signals that carbonwait handles; create it before any thread starts.
@@ -56,6 +59,15 @@ class SignalQueue:
         """True if a signal is waiting to be taken, other than the alarm of a time-out."""
         return bool(signal.sigpending() & self._taken - {signal.SIGALRM})
 
+    def told_to_end(self) -> int | None:
+        """A signal of ENDING that has come in already, None if none has.
+
+        It is taken off the queue, and so is a SIGUSR1, which has said "start now" in vain.
+        """
+        waiting = signal.sigpending() & self._taken & (ENDING | {signal.SIGUSR1})
+        came = [signal.sigwaitinfo({signum}).si_signo for signum in sorted(waiting)]
+        return next((signum for signum in came if signum in ENDING), None)
+
 
 def sent_by_a_process(info: signal.struct_siginfo) -> bool:
     """True for kill(2) and its like, False for what the kernel or a terminal sent.
@@ -63,6 +75,11 @@ def sent_by_a_process(info: signal.struct_siginfo) -> bool:
     The terminal sends to the whole foreground group, so the job has had its own already.
     """
     return info.si_code <= 0
+
+
+def meant_for_the_wait(info: signal.struct_siginfo) -> bool:
+    """True for what `carbonwait start` sent; should the wait be over, the job must not have it."""
+    return info.si_signo == signal.SIGUSR1 and info.si_errno == START_MARK
 
 
 def die_of(signum: int) -> NoReturn:

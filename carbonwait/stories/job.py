@@ -30,9 +30,11 @@ from carbonwait.process.child import (
 )
 from carbonwait.process.clock import Clock
 from carbonwait.process.owner import this_process
-from carbonwait.process.signals import SignalQueue, sent_by_a_process
+from carbonwait.process.signals import SignalQueue, meant_for_the_wait, sent_by_a_process
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, settle
+from carbonwait.stories.allocation import allocation_warning
+from carbonwait.stories.locking import LOCK_HELD, take_lock
 from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
 from carbonwait.stories.recorder import Recorder
 from carbonwait.stories.voice import Voice
@@ -75,9 +77,13 @@ def run(
     )
     for warning in settings.warnings:
         voice.warning(warning)
+    if not take_lock(preparation.lock, environ, voice):
+        return Outcome(LOCK_HELD)
     recorder = Recorder(environ, voice)
     try:
-        job = _Job(request, preparation, settings, environment, queue, clock, voice, recorder)
+        job = _Job(
+            request, preparation, settings, environ, environment, queue, clock, voice, recorder
+        )
         return job.go()
     finally:
         recorder.close()
@@ -91,6 +97,7 @@ class _Job:
         request: Request,
         preparation: Preparation,
         settings: Settings,
+        environ: Mapping[str, str],
         environment: Environment,
         queue: SignalQueue,
         clock: Clock,
@@ -99,6 +106,7 @@ class _Job:
     ) -> None:
         self.request = request
         self.preparation = preparation
+        self.environ = environ
         self.environment = environment
         self.queue = queue
         self.clock = clock
@@ -114,10 +122,17 @@ class _Job:
         self.recorder.save(self.record)
         thought = None
         if self.preparation.task.strategy != "now":
-            waited = self.wait(self.think())
+            thought = self.think()
+            if (warning := allocation_warning(thought, self.environ)) is not None:
+                self.voice.warning(warning)
+            waited = self.wait(thought)
             if waited.aborted_by is not None:
                 return self.abort(waited.aborted_by)
             thought = waited.thought
+        # What came while nobody listened: a Ctrl-C would reach no one once the command is there.
+        signum = self.queue.told_to_end()
+        if signum is not None:
+            return self.abort(signum)
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()
@@ -228,6 +243,8 @@ class _Job:
             info = self.queue.next(keep_s if self.meter else None)
             if info is None:
                 self.look_after_meter()
+            elif meant_for_the_wait(info):
+                continue
             elif info.si_signo != SIGCHLD and sent_by_a_process(info):
                 child.send(info.si_signo)
 

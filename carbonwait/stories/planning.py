@@ -44,6 +44,7 @@ class Request:
     name: str | None = None
     meter: bool = True
     sample: str = "5s"
+    lock: str | None = None
 
     @property
     def sample_s(self) -> float:
@@ -63,6 +64,7 @@ class Preparation:
     intensities: Intensities
     local: tzinfo
     idle_watts: float
+    lock: str | None = None
 
     def think(self, now: Instant) -> "Forethought":
         """Look at the grid and plan."""
@@ -137,7 +139,10 @@ def prepare(
         provider=provider,
         forecast=request.forecast,
     )
-    return Preparation(name, task, intensities, local, settings.config.idle_watts)
+    lock = _first(request.lock, defaults.lock)
+    if lock is not None and not lock.strip():
+        raise Mistake(f"--lock {lock!r} is no name; leave it out or write one")
+    return Preparation(name, task, intensities, local, settings.config.idle_watts, lock)
 
 
 def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:

@@ -374,6 +374,14 @@ def test_ctrl_z_while_waiting_gives_the_prompt_back_and_fg_waits_on(
     assert shell.status() == 130
 
 
+def test_the_cursor_is_not_hidden_while_waiting(terminal: Open, user: User) -> None:
+    shell = terminal()
+    shell.type(far_ahead(user, "true"))
+    before = shell.until("waiting until")
+    assert before.rindex("\x1b[?25h") > before.rindex("\x1b[?25l")
+    shell.press("c")
+
+
 def test_a_terminal_that_goes_away_ends_the_wait(terminal: Open, user: User) -> None:
     shell = terminal()
     shell.type(far_ahead(user, "true"))
