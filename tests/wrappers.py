@@ -52,7 +52,7 @@ os._exit(7)
 """
 
 
-def counter(counted: str, last: str = "USR2") -> list[str]:
+def counter(counted: str, last: str = "TERM") -> list[str]:
     """A command that says `ready PID`, `heard N` at each signal, and ends with 7 at the last one.
 
     Whoever passes signals on does so in turn: what a wrapper had passed on twice has arrived when

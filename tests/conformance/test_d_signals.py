@@ -27,7 +27,7 @@ def numbered(name: str) -> int:
 
 def hear_once(wrapper: Wrapper, name: str) -> None:
     """Send a signal to the wrapper and see that the command hears it exactly once."""
-    last = "USR1" if name == "USR2" else "USR2"
+    last = "HUP" if name == "TERM" else "TERM"
     with wrapper.start(*counter(name, last)) as process:
         assert line(process).startswith("ready")
         process.send_signal(numbered(name))
@@ -44,12 +44,12 @@ def test_d_a_signal_reaches_the_command_exactly_once(wrapper: Wrapper, name: str
 
 def test_d01_a_signal_reaches_the_command_once_while_the_meter_is_at_work(user: User) -> None:
     wrapper = Wrapper(user, *PROGRAM, "run", "--now", "-q", "--sample", "1s", "--")
-    with wrapper.start(*counter("TERM")) as process:
+    with wrapper.start(*counter("TERM", "HUP")) as process:
         assert line(process).startswith("ready")
         until(lambda: metered_slots(user.ledger))
         process.send_signal(signal.SIGTERM)
         assert line(process) == "heard 1"
-        process.send_signal(signal.SIGUSR2)
+        process.send_signal(signal.SIGHUP)
         assert rest(process) == "count 1"
     assert process.returncode == 7
 
@@ -80,7 +80,7 @@ def test_d09_under_nohup_a_hangup_stays_ignored(wrapper: Wrapper) -> None:
         for pid in (process.pid, command):
             assert is_ignored(pid, signal.SIGHUP)
             os.kill(pid, signal.SIGHUP)
-        process.send_signal(signal.SIGUSR2)
+        process.send_signal(signal.SIGTERM)
         assert rest(process) == "count 0"
     assert process.returncode == 7
 

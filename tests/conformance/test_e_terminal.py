@@ -20,7 +20,7 @@ def test_e01_the_command_has_the_terminal_on_all_three_streams(
 
 def end_the_counter(shell: Terminal, pid: int) -> int:
     """Send the last signal by way of the wrapper, the job's first process; return the count."""
-    os.kill(os.getpgid(pid), signal.SIGUSR2)
+    os.kill(os.getpgid(pid), signal.SIGTERM)
     return shell.number(r"count (\d+)\r\n")
 
 
