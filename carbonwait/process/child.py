@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from carbonwait.core.errors import CannotRun
 from carbonwait.core.records import Usage
-from carbonwait.process.signals import ignored_by_python_alone
+from carbonwait.process.inherited import ignored_by_python_alone
 
 _DEFAULT_PATH = b"/bin:/usr/bin"
 

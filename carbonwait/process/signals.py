@@ -24,10 +24,6 @@ _WAITED_FOR = frozenset(
         signal.SIGCHLD,
     }
 )
-# Python ignores these from its start on, and what they were before has left no trace in it.
-_IGNORED_BY_PYTHON = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
-_SHELLS = frozenset("ash bash busybox dash ksh ksh93 mksh posh sh yash zsh".split())
-
 ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 
 
@@ -67,22 +63,6 @@ def sent_by_a_process(info: signal.struct_siginfo) -> bool:
     The terminal sends to the whole foreground group, so the job has had its own already.
     """
     return info.si_code <= 0
-
-
-def ignored_by_python_alone() -> set[int]:
-    """The signals that the command must not inherit as ignored, as far as that can be told.
-
-    A shell that ignores a signal (`trap '' PIPE`) passes that on to what it starts. Of any other
-    parent it is assumed that it does not: most ignore SIGPIPE, if at all, for themselves.
-    """
-    parent = f"/proc/{os.getppid()}"
-    with contextlib.suppress(OSError, ValueError):
-        if os.path.basename(os.readlink(f"{parent}/exe")) in _SHELLS:
-            with open(f"{parent}/status", "rb") as file:
-                rows = (row.split() for row in file)
-                mask = next((int(row[1], 16) for row in rows if row[0] == b"SigIgn:"), 0)
-            return {signum for signum in _IGNORED_BY_PYTHON if not mask >> (signum - 1) & 1}
-    return set(_IGNORED_BY_PYTHON)
 
 
 def die_of(signum: int) -> NoReturn:
