@@ -7,6 +7,7 @@
     - ProviderUnavailable
     - MeterUnavailable
     - LedgerUnavailable
+      - LedgerBusy
     - Unreachable          a run's process does not let itself be signalled, status 1
     - LockUnavailable      --lock cannot be taken or looked at, status 125
 
@@ -45,6 +46,10 @@ class MeterUnavailable(Unavailable):
 
 class LedgerUnavailable(Unavailable):
     """The ledger cannot be opened, read or written."""
+
+
+class LedgerBusy(LedgerUnavailable):
+    """Others hold the ledger for longer than was to be waited for; nothing is wrong with it."""
 
 
 class Unreachable(Unavailable):

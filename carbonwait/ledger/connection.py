@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from carbonwait.core.errors import LedgerUnavailable
+from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
 from carbonwait.ledger import schema
 
 # ~/.local/share/carbonwait: as many levels as may be missing below a home that exists. One more
@@ -71,7 +71,8 @@ def in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerUnavailable(_explained(path, error)) from error
+        kind = LedgerBusy if _kind(error) in _LOCKED else LedgerUnavailable
+        raise kind(_explained(path, error)) from error
     except (OSError, OverflowError, UnicodeError) as error:
         raise LedgerUnavailable(f"{path}: {error}; set CARBONWAIT_LEDGER to a file") from error
 
@@ -104,10 +105,14 @@ def _uri(path: Path, mode: str) -> str:
     return f"file://{quoted}?mode={mode}"
 
 
-def _explained(path: Path, error: sqlite3.Error) -> str:
+def _kind(error: sqlite3.Error) -> int | None:
     # The lowest byte is the kind of fault, the others its details.
-    code = getattr(error, "sqlite_errorcode", None)
-    kind = None if code is None else code & 0xFF
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _explained(path: Path, error: sqlite3.Error) -> str:
+    kind = _kind(error)
     if kind in _DAMAGED:
         return f"{path} is damaged or no ledger ({error}); move it away to begin a new one"
     if kind in _LOCKED:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from carbonwait.core.errors import CannotRun
 from carbonwait.core.records import Usage
+from carbonwait.process.inherited import ignored_by_python_alone
 
 _DEFAULT_PATH = b"/bin:/usr/bin"
 
@@ -104,9 +105,8 @@ def spawn(command: Sequence[str], environment: Environment, mask: Set[int]) -> "
 
 
 def _spawn(argv: list[bytes], environment: Environment, mask: Set[int]) -> int:
-    # Python ignores SIGPIPE and SIGXFSZ from its start on; the command must not inherit that.
     return os.posix_spawnp(
-        argv[0], argv, environment, setsigmask=mask, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+        argv[0], argv, environment, setsigmask=mask, setsigdef=ignored_by_python_alone()
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from carbonwait.core.attribution import MeteredSlot
-from carbonwait.core.errors import LedgerUnavailable
+from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
 from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.core.series import Series
 from carbonwait.ledger import spool
@@ -39,6 +39,7 @@ class Recorder:
         self._record: SpoolRecord | None = None
         self._unwritten: dict[str, Write] = {}
         self._fault = ""
+        self._only_busy = False
 
     def save(self, run: Run) -> None:
         """Bring the run's row up to date."""
@@ -102,7 +103,9 @@ class Recorder:
         if self._unwritten and self._record is not None:
             path = spool.spool(self._record, spool_folders(self._environ))
             where = _last_words(self._record.run) if path is None else f"the run is kept in {path}"
-            self._voice.fault(f"{self._fault}; {where}")
+            # Many runs at once are no fault: whoever looks next into the ledger takes it in.
+            if path is None or not self._only_busy:
+                self._voice.fault(f"{self._fault}; {where}")
         elif self._ledger is not None:
             with suppress(LedgerUnavailable):
                 spool.collect(self._ledger, spool_folders(self._environ))
@@ -133,8 +136,10 @@ class Recorder:
                     write(self._ledger)
         except LedgerUnavailable as unavailable:
             self._fault = str(unavailable)
+            self._only_busy = isinstance(unavailable, LedgerBusy)
         except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
             self._fault = f"the ledger cannot be written ({error!r})"
+            self._only_busy = False
         else:
             self._unwritten.clear()
 

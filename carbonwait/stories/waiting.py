@@ -42,7 +42,8 @@ def wait(
     `on_plan` is told of each new plan; `on_lead` is called once, `lead_s` before the start.
     """
     latest = thought.plan.latest_start
-    cap = clock.elapsed() + max(0.0, latest - clock.wall())
+    # The clock may have been set back while the plan was made.
+    cap = clock.elapsed() + max(0.0, latest - max(clock.wall(), thought.now))
     lead_given = False
     while True:
         now = clock.wall()

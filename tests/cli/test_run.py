@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -163,15 +165,6 @@ def test_a_window_after_the_latest_start_is_passed_over_and_said_so(user: User) 
     assert b"static window opens after the latest start" in result.stderr
 
 
-def test_cron_gets_the_output_and_nothing_else(user: User) -> None:
-    path = forecast(
-        user.home / "f.csv", [100.0] * 48, step_s=3600, start=time.time() // 3600 * 3600
-    )
-    user.environ = {"PATH": "/usr/bin:/bin", "CARBONWAIT_LEDGER": str(user.ledger)}
-    result = user.run("run", "--forecast", str(path), "--", "echo", "done", start_new_session=True)
-    assert (result.returncode, result.stdout, result.stderr) == (0, b"done\n", b"")
-
-
 def test_without_a_zone_the_job_runs_now_and_says_why(user: User) -> None:
     result = user.run("run", "--no-meter", "--", "echo", "done")
     assert (result.returncode, result.stdout) == (0, b"done\n")
@@ -216,59 +209,6 @@ def start_waiting(user: User, *command: str) -> "subprocess.Popen[bytes]":
         assert time.monotonic() < end
         assert process.poll() is None, process.communicate()
     return process
-
-
-@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "QUIT"])
-def test_a_signal_while_waiting_ends_it_and_the_command_never_runs(user: User, name: str) -> None:
-    marker = user.home / "ran"
-    with start_waiting(user, "touch", str(marker)) as process:
-        process.send_signal(getattr(signal, f"SIG{name}"))
-        process.communicate(timeout=20)
-    assert process.returncode == -getattr(signal, f"SIG{name}")
-    assert not marker.exists()
-    assert shown(user)["state"] == "aborted"
-
-
-def test_sigusr1_starts_at_once(user: User) -> None:
-    with start_waiting(user, "echo", "started") as process:
-        process.send_signal(signal.SIGUSR1)
-        out, _ = process.communicate(timeout=20)
-    assert (out, process.returncode) == (b"started\n", 0)
-
-
-def test_a_hangup_under_nohup_does_not_end_the_wait(user: User) -> None:
-    path = forecast(user.home / "f.csv", [300.0, 50, 300, 300], step_s=3, start=time.time() // 1)
-    arguments = ["run", "--no-meter", "--forecast", str(path), "--duration", "1s", "-d", "9s"]
-    script = 'trap "" HUP; exec "$@"'
-    from users import PROGRAM
-
-    program = ["sh", "-c", script, "sh", *PROGRAM, *arguments, "--", "echo", "ran"]
-    with subprocess.Popen(program, env=user.environ, stdout=subprocess.PIPE) as process:
-        time.sleep(1.0)
-        process.send_signal(signal.SIGHUP)
-        out, _ = process.communicate(timeout=20)
-    assert (out, process.returncode) == (b"ran\n", 0)
-
-
-def test_a_wait_that_was_stopped_past_its_start_goes_on_at_once(user: User) -> None:
-    path = forecast(user.home / "f.csv", [300.0, 50, 300, 300], step_s=2, start=time.time() // 1)
-    with user.start("run", "--no-meter", "--forecast", str(path), "--duration", "1s", "-d", "7s",
-                    "--", "echo", "ran") as process:  # fmt: skip
-        time.sleep(1.0)
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(3.0)
-        begun = time.monotonic()
-        process.send_signal(signal.SIGCONT)
-        out, _ = process.communicate(timeout=20)
-    assert out == b"ran\n"
-    assert time.monotonic() - begun < 2
-
-
-def test_a_missing_command_is_refused_before_the_wait(user: User) -> None:
-    path = forecast(user.home / "f.csv", [300.0] * 5 + [50.0] * 20, step_s=3600,
-                    start=time.time() // 3600 * 3600)  # fmt: skip
-    result = user.run("run", "--forecast", str(path), "--", "no-such-command", timeout=10)
-    assert result.returncode == 127
 
 
 def test_a_killed_wrapper_leaves_a_lost_run(user: User) -> None:
@@ -332,6 +272,16 @@ def test_an_unwritable_ledger_costs_one_line_and_loses_nothing(user: User) -> No
     assert result.stderr.count(b"\n") == 1
     user.ledger.rmdir()
     assert shown(user)["exit_code"] == 5
+
+
+def test_a_ledger_that_others_hold_costs_no_line_and_loses_nothing(user: User) -> None:
+    user.job("true")
+    with closing(sqlite3.connect(user.ledger)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        result = user.job("sh", "-c", "exit 5")
+    assert (result.returncode, result.stderr) == (5, b"")
+    listed = json.loads(user.run("runs", "--json").stdout)["runs"]
+    assert sorted(run["exit_code"] for run in listed) == [0, 5]
 
 
 def test_a_home_that_does_not_exist_costs_one_line(user: User) -> None:

@@ -144,6 +144,15 @@ def test_a_clock_set_back_does_not_carry_it_past_the_latest_start(job: Preparati
     assert clock.passed_s == pytest.approx(latest_s, abs=0.01)
 
 
+def test_a_clock_set_back_before_the_wait_does_not_either(job: Preparation) -> None:
+    clock = SetClock()
+    thought = job.think(clock.wall())
+    clock.offset_s = -24 * HOUR_S
+    time = PassingTime(clock)
+    wait(job, thought, time, clock, Listener(), on_plan=print, lead_s=5.0, on_lead=print)  # type: ignore[arg-type]
+    assert clock.passed_s == pytest.approx((6 - 1.2) * HOUR_S, abs=0.01)
+
+
 def test_a_suspend_past_the_start_ends_the_wait_at_the_next_look(job: Preparation) -> None:
     clock = SetClock()
 
