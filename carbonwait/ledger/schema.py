@@ -134,7 +134,19 @@ _VERSION_1 = (
     "CREATE INDEX decisions_by_run ON decisions (run_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+# What the figures of the meter rest on.
+_METER_LABELS = (
+    "ALTER TABLE runs ADD COLUMN meter_tdp_w REAL",
+    "ALTER TABLE runs ADD COLUMN meter_tdp_source TEXT",
+    "ALTER TABLE runs ADD COLUMN meter_cpu_name TEXT",
+    "ALTER TABLE runs ADD COLUMN meter_sockets INTEGER",
+    "ALTER TABLE runs ADD COLUMN meter_logical_cpus INTEGER",
+    "ALTER TABLE runs ADD COLUMN meter_machine TEXT",
+    "ALTER TABLE runs ADD COLUMN meter_gpu_count INTEGER",
+    "ALTER TABLE runs ADD COLUMN meter_gpu_reading TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS)
 VERSION = len(MIGRATIONS)
 
 

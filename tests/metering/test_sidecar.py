@@ -25,7 +25,7 @@ import carbonwait
 from carbonwait.core.errors import MeterUnavailable
 from carbonwait.core.records import MeterInfo, MeterRow, Methods
 from carbonwait.metering import meter, sidecar, wire
-from carbonwait.metering.hardware import info_of, methods_of
+from carbonwait.metering.hardware import cpu_fields, info_of, methods_of
 
 ROOT = str(Path(carbonwait.__file__).parents[1])
 
@@ -341,11 +341,12 @@ def test_stop_at_once_still_brings_a_row(bench: Bench) -> None:
     assert row.end - row.start >= 0.05
 
 
-def test_end_of_file_ends_it_without_a_row(bench: Bench) -> None:
+def test_end_of_file_ends_it_after_a_last_row(bench: Bench) -> None:
     running = bench.tracker()
     running.info()
     running.control.close()
-    assert (running.status(), running.rows.read()) == (0, b"")
+    assert running.status() == 0
+    assert running.row().energy.cpu_j == pytest.approx(60)
 
 
 def test_it_ends_when_nobody_reads_its_rows_any_more(bench: Bench) -> None:
@@ -398,10 +399,10 @@ def test_a_last_sample_without_figures_is_an_error(bench: Bench) -> None:
 
 
 def test_a_tracker_is_renewed_before_it_remembers_too_much(bench: Bench) -> None:
-    running = bench.tracker(period_s=0.1, before="sidecar._TRACKER_LIFE_S = 0.15")
+    running = bench.tracker(period_s=0.1, before="sidecar._TRACKER_LIFE_S = 0.25")
     running.info()
-    joules = [running.row().energy.cpu_j for _ in range(3)]
-    assert joules == pytest.approx([60, 60, 120])
+    joules = [round(running.row().energy.cpu_j or 0) for _ in range(5)]
+    assert (joules[0], joules[-1] > 60, joules) == (60, True, sorted(joules))
 
 
 def test_rows_of_a_renewed_tracker_do_not_overlap_those_before(bench: Bench) -> None:
@@ -556,4 +557,4 @@ def test_the_cpu_has_the_name_that_codecarbon_would_have_found() -> None:
         text=True,
         check=True,
     )
-    assert sidecar.cpu_model() in {told.stdout.strip(), None}
+    assert cpu_fields().get("model name") in {told.stdout.strip(), None}
