@@ -26,6 +26,7 @@ from carbonwait.core.errors import MeterUnavailable
 from carbonwait.core.procstat import busy_s
 from carbonwait.core.records import Energy, Instant, MeterRow
 from carbonwait.metering import wire
+from carbonwait.metering.gpu_choice import number_the_chosen
 from carbonwait.metering.gpu_use import GpuUse
 from carbonwait.metering.hardware import counters, cpu_fields, cpu_in_doubt, gpu_in_doubt, info_of
 
@@ -259,6 +260,7 @@ def joules(kwh: float) -> float | None:
 def _tracker(take: Callable[[Any], None]) -> Any:
     """A tracker of the whole machine that is silent, offline and runs only when told to."""
     _spare_the_cpu_probe()
+    number_the_chosen(os.environ)
     from codecarbon import OfflineEmissionsTracker
     from codecarbon.output_methods.base_output import BaseOutput
 
