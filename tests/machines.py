@@ -81,8 +81,12 @@ class Powercap:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._keep_up)
+        (folder / "intel-rapl").mkdir(parents=True)
+        # As the kernel has it: every device is linked from its class, and knows its class.
+        (folder / "intel-rapl" / "subsystem").symlink_to("..")
         for index, name in enumerate(packages):
-            self.package(index).mkdir(parents=True)
+            self.package(index).mkdir()
+            (folder / f"intel-rapl:{index}").symlink_to(f"intel-rapl/intel-rapl:{index}")
             (self.package(index) / "name").write_text(f"{name}\n")
             limit = self.package(index) / "max_energy_range_uj"
             limit.write_text(f"{round(1e6 * range_j)}\n")
@@ -100,6 +104,11 @@ class Powercap:
                 (self.package(index) / "energy_uj").unlink()
             else:
                 self._packages[name] = energy_j
+
+    def vanish(self) -> None:
+        """Have all counters vanish."""
+        for name in self._packages:
+            self.change(name, None)
 
     def __enter__(self) -> Self:
         self._update()
