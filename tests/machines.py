@@ -187,10 +187,15 @@ def last_run(user: User) -> dict[str, Any]:
     return document
 
 
+def span_s(show: Mapping[str, Any]) -> float:
+    """How long a run took."""
+    started, ended = (datetime.fromisoformat(show[at]).timestamp() for at in ("started", "ended"))
+    return ended - started
+
+
 def covered_s(show: Mapping[str, Any]) -> float:
     """How long of a run the meter looked."""
-    started, ended = (datetime.fromisoformat(show[at]).timestamp() for at in ("started", "ended"))
-    return ended - started - float(show["uncovered_s"])
+    return span_s(show) - float(show["uncovered_s"])
 
 
 def after_a_wait(user: User, wait_s: int = 7) -> tuple[str, ...]:
