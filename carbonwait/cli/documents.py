@@ -207,6 +207,8 @@ def _totals(totals: Totals | None) -> Document:
         "measured_share": totals and totals.measured_share,
         "settled_share": totals and totals.settled_share,
         "deadline_missed": 0 if totals is None else totals.deadline_missed,
+        "unmetered": 0 if totals is None else totals.unmetered,
+        "uncovered_s": None if totals is None else _seconds(totals.uncovered_s),
     }
 
 

@@ -148,6 +148,8 @@ def honest_words(report: Report) -> list[str]:
         )
     if total.unmetered:
         lines.append(f"Energy is unknown in {total.unmetered:,} of the runs, and not in the sums.")
+    if total.uncovered_s:
+        lines.append(f"Not seen by a meter: {format_span(total.uncovered_s)} of the runs in all.")
     if total.deadline_missed:
         lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
