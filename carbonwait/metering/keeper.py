@@ -21,10 +21,12 @@ from carbonwait.metering.wire import LONGEST_PERIOD_S
 _READY_WITHIN_S = 15.0
 # A busy machine can keep a meter from its row for longer than a very short period.
 _SHORTEST_PERIOD_S = 1.0
-# Looked at twice a period, a row is seen half a period late at the most: silence of one and a half
-# is noticed within two.
-_LOOKS_PER_PERIOD = 2
-_SILENCE_PERIODS = 1.5
+# In periods: rows end at full ones of the wall clock and are looked for a little later, once more
+# shortly before the next one if there was none. By then silence of one and a half is found, within
+# two of the last row.
+_LOOK_AT = 0.1
+_LOOK_AGAIN_AT = 0.9
+_SILENCE = 1.5
 _SOUND_AFTER_S = 3600.0
 
 
@@ -50,6 +52,7 @@ class Keeper:
         self._period_s = min(max(period_s, _SHORTEST_PERIOD_S), LONGEST_PERIOD_S)
         self._faults: list[str] = []
         self._restarted = False
+        self._missed = False
         self._begun_s = self._heard_s = self._looked_s = time.monotonic()
 
     @classmethod
@@ -77,7 +80,12 @@ class Keeper:
     @property
     def look_within_s(self) -> float | None:
         """How soon `poll` wants to be called again, None if there is nothing to look after."""
-        return None if self.dead else self._period_s / _LOOKS_PER_PERIOD
+        if self.dead:
+            return None
+        look_at_s = self._period_s * (_LOOK_AGAIN_AT if self._missed else _LOOK_AT)
+        wait_s = (look_at_s - time.time()) % self._period_s
+        # Woken a moment early, it would look twice.
+        return wait_s if wait_s > _LOOK_AT * self._period_s / 2 else wait_s + self._period_s
 
     def faults(self) -> list[str]:
         """What has failed since this was asked the last time, a line each."""
@@ -93,12 +101,13 @@ class Keeper:
         self._meter.poll()
         seen = self._take()
         # Looks that come late say nothing about the silence in between.
-        late = now_s - self._looked_s > 2 * self._period_s / _LOOKS_PER_PERIOD
+        late = now_s - self._looked_s > _SILENCE * self._period_s
+        self._missed = not seen
         if seen or late or ready != (self._meter.info is not None):
             self._heard_s = now_s
         self._looked_s = now_s
         silent_s = now_s - self._heard_s
-        patience_s = _SILENCE_PERIODS * self._period_s if self._meter.info else _READY_WITHIN_S
+        patience_s = _SILENCE * self._period_s if self._meter.info else _READY_WITHIN_S
         if self._meter.fault is None and silent_s >= patience_s:
             what = "is silent" if self._meter.info else "is not ready"
             self._meter.fail(f"the meter process {what} after {silent_s:.0f} s")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import after_a_wait, covered_s, last_run, metered, span_s
+from machines import after_a_wait, last_run, metered, span_s
 from users import User, installed
 
 # Thousands of children that each live for a few milliseconds, and what they used in all.
@@ -63,9 +63,10 @@ def test_a_job_of_no_length_has_a_figure_if_the_meter_was_there(user: User) -> N
 
 
 def test_a_job_of_no_length_that_starts_at_once_is_unknown_and_not_zero(user: User) -> None:
+    # Nearly always over before the meter is ready, but not on a machine that is very busy.
     show = metered(user, "true")
-    assert set(show["energy_j"].values()) == {None}
-    assert covered_s(show) == pytest.approx(0, abs=0.001)
+    assert 0 not in show["energy_j"].values()
+    assert show["uncovered_s"] > 0
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_the_meter_leaves_nothing_running(user: User) -> None:
 
 
 def test_it_is_said_what_the_figures_rest_on(user: User) -> None:
-    metered(user, "sleep", "2")
+    metered(user, "sleep", "2", options=after_a_wait(user))
     shown = user.run("show", last_run(user)["id"]).stdout.decode()
     assert "of it RAM:" in shown
     assert "ram_model, estimated, in no measured total" in shown

@@ -97,8 +97,21 @@ def test_it_says_what_is_metered_and_keeps_the_rows(start: Start) -> None:
     assert (kept.info, starts(kept), kept.faults()) == (CPU_ONLY, [1.0, 2.0], [])
 
 
-def test_it_wants_to_be_looked_at_twice_a_period(start: Start) -> None:
-    assert start("told()", period_s=5.0).look_within_s == 2.5
+def test_it_wants_to_be_looked_at_when_a_row_is_due(start: Start) -> None:
+    kept = start("told()", period_s=5.0)
+    within_s = kept.look_within_s
+    assert within_s is not None
+    assert (time.time() + within_s) % 5 == pytest.approx(0.5, abs=0.1)
+
+
+def test_it_wants_to_be_looked_at_again_before_the_next_one_if_there_was_none(
+    start: Start,
+) -> None:
+    kept = start("told()", period_s=5.0)
+    kept.poll()
+    within_s = kept.look_within_s
+    assert within_s is not None
+    assert (time.time() + within_s) % 5 == pytest.approx(4.5, abs=0.1)
 
 
 def test_a_mark_is_passed_on(start: Start) -> None:

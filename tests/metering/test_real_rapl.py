@@ -140,12 +140,12 @@ def test_a_counter_that_comes_back_counts_from_then_on(meter: Metered, powercap:
 
 
 def test_the_recorded_joules_are_the_known_power_times_time(user: User, powercap: Powercap) -> None:
-    show = metered(user, "sleep", "5", inside=powercap.inside())
+    show = metered(user, "sleep", "6", inside=powercap.inside())
     assert show["machine_energy_j"]["cpu"] == pytest.approx(ALL_W * covered_s(show), rel=0.01)
 
 
 def test_a_run_says_that_its_cpu_was_measured(user: User, powercap: Powercap) -> None:
-    show = metered(user, "sleep", "2", inside=powercap.inside())
+    show = metered(user, "sleep", "5", inside=powercap.inside())
     assert show["energy_method"]["cpu"] == "rapl"
 
 
