@@ -180,9 +180,20 @@ def test_a_job_is_billed_what_its_processes_used(gamer: User, gpus: FakeGpus) ->
     assert share == pytest.approx(0.75, rel=0.01)
 
 
+def started(gamer: User, *command: str) -> "subprocess.Popen[bytes]":
+    """A run that is under way."""
+    process = gamer.start("run", "--now", "--sample", "1s", "--", *command)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until = time.monotonic() + 30
+    while not children.read_text("ascii"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return process
+
+
 @needs_host_pids
 def test_two_runs_on_one_gpu_get_what_each_used(gamer: User, gpus: FakeGpus) -> None:
-    busy = gamer.start("run", "--now", "--sample", "1s", "--", *uses(gpus, 60, 9))
+    busy = started(gamer, *uses(gpus, 60, 9))
     show = metered(gamer, *uses(gpus, 20, 6))
     busy.communicate(timeout=60)
     assert show["energy_j"]["gpu"] / show["machine_energy_j"]["gpu"] == pytest.approx(
@@ -191,7 +202,7 @@ def test_two_runs_on_one_gpu_get_what_each_used(gamer: User, gpus: FakeGpus) -> 
 
 
 def test_two_runs_on_an_idle_gpu_are_never_billed_more_than_it_drew(gamer: User) -> None:
-    first = gamer.start("run", "--now", "--sample", "1s", "--", "sleep", "9")
+    first = started(gamer, "sleep", "9")
     show = metered(gamer, "sleep", "5")
     first.communicate(timeout=60)
     assert show["energy_j"]["gpu"] == pytest.approx(show["machine_energy_j"]["gpu"] / 2)
