@@ -156,8 +156,14 @@ def require_current(connection: sqlite3.Connection, path: Path, *, may_write: bo
     Raises LedgerUnavailable if the file is something else, newer, or would have to be written to
     and must not be. Such a file is left as it is.
     """
-    if _version(connection, path) == VERSION:
+    version = _version(connection, path)
+    if version == VERSION:
         return
+    if not may_write and version:
+        raise LedgerUnavailable(
+            f"{path} is of the earlier version {version} and cannot be brought up to date, being "
+            "read-only; copy it and set CARBONWAIT_LEDGER to the copy"
+        )
     if not may_write:
         raise LedgerUnavailable(f"{path} holds no runs yet; carbonwait run makes the first")
     connection.execute("BEGIN IMMEDIATE")

@@ -3,9 +3,10 @@
 Rows end at full periods of the wall clock, so that the meters of runs that overlap look at the same
 moments. Nobody has to ask for one, so that the parent never waits. "row" on standard input asks for
 one at once, as when the job starts, and "stop" for the last one; end of file there means that the
-parent is gone, and is the same as "stop". CodeCarbon's flush() calls our handler
-with the energy since the call before; that and nothing else carries figures, and never CodeCarbon's
-emissions.
+parent is gone, and is the same as "stop".
+
+CodeCarbon's flush() calls our handler with the energy since the call before; that and nothing else
+carries figures, and never CodeCarbon's emissions.
 
 The trap: CodeCarbon's start(), flush() and stop() swallow every exception. Whether they did
 anything can only be told by whether the handler was called; a sample without a call is missing, and

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sample_runs import finished
 
+from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.records import MeterLabels
 from carbonwait.ledger import schema
 from carbonwait.ledger.spool import SpoolRecord, collect, spool
@@ -48,6 +49,11 @@ def test_an_older_ledger_takes_labels(first_version: Path) -> None:
         ledger.save(finished("a2", labels=LABELS))
         assert ledger.run("a2").labels == LABELS
     assert schema.VERSION > 1
+
+
+def test_an_older_ledger_that_may_not_be_written_says_what_to_do(first_version: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="earlier version 1 .* copy it and set"):
+        Ledger.open(first_version, create=False, read_only=True)
 
 
 def test_a_run_that_an_earlier_version_spooled_is_taken_in(tmp_path: Path) -> None:
