@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from carbonwait.core.labels import kind_of
 from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
 from carbonwait.ledger.totals import Totals
@@ -136,6 +137,7 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
             "gpu": run.methods.gpu,
             "ram": run.methods.ram,
         },
+        "energy_label": _labels(run),
         "machine_energy_j": _energy(run.machine_energy),
         "measured_share": share,
         "cpu_s": run.cpu_s,
@@ -205,6 +207,30 @@ def _totals(totals: Totals | None) -> Document:
         "measured_share": totals and totals.measured_share,
         "settled_share": totals and totals.settled_share,
         "deadline_missed": 0 if totals is None else totals.deadline_missed,
+        "unmetered": 0 if totals is None else totals.unmetered,
+        "uncovered_s": None if totals is None else _seconds(totals.uncovered_s),
+    }
+
+
+def _labels(run: Run) -> Document:
+    """What each component's figure rests on."""
+    labels = run.labels
+    return {
+        "cpu": {
+            "kind": kind_of(run.methods.cpu),
+            "tdp_w": labels.tdp_w,
+            "tdp_source": labels.tdp_source,
+            "cpu_name": labels.cpu_name,
+            "sockets": labels.sockets,
+            "logical_cpus": labels.logical_cpus,
+            "machine": labels.machine,
+        },
+        "gpu": {
+            "kind": kind_of(run.methods.gpu),
+            "count": labels.gpu_count,
+            "reading": labels.gpu_reading,
+        },
+        "ram": {"kind": kind_of(run.methods.ram)},
     }
 
 

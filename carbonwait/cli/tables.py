@@ -12,6 +12,7 @@ from carbonwait.cli.console import new_console as _console
 from carbonwait.cli.console import new_table as _table
 from carbonwait.cli.output import printable
 from carbonwait.core.errors import Mistake
+from carbonwait.core.labels import cpu_label, gpu_label, ram_label
 from carbonwait.core.records import Energy, Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
@@ -133,6 +134,8 @@ def honest_words(report: Report) -> list[str]:
         )
     if total.unmetered:
         lines.append(f"Energy is unknown in {total.unmetered:,} of the runs, and not in the sums.")
+    if total.uncovered_s:
+        lines.append(f"Not seen by a meter: {format_span(total.uncovered_s)} of the runs in all.")
     if total.deadline_missed:
         lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
@@ -232,7 +235,9 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("zone", f"{run.zone or 'none'} ({run.zone_source or 'unknown'})"),
         ("source", f"{run.provider or 'none'}, {run.rung}, {run.signal_kind} signal"),
         ("energy", f"{_joules(run.energy)} of the machine's {_joules(run.machine_energy)}"),
-        ("meters", f"CPU {run.methods.cpu}, GPU {run.methods.gpu}, RAM {run.methods.ram}"),
+        ("of it CPU", f"{_component(run.energy.cpu_j)}; {cpu_label(run.methods, run.labels)}"),
+        ("of it GPU", f"{_component(run.energy.gpu_j)}; {gpu_label(run.methods, run.labels)}"),
+        ("of it RAM", f"{_component(run.energy.ram_j)}; {ram_label(run.methods)}"),
         ("idle floor", floor),
         ("not covered", format_span(run.uncovered_s or 0.0)),
         ("emitted", format_grams(emissions.actual_g)),
@@ -252,6 +257,10 @@ def _met(run: Run) -> str:
     if run.deadline_met is None:
         return ""
     return ", met" if run.deadline_met else ", missed"
+
+
+def _component(j: float | None) -> str:
+    return "unknown" if j is None else format_kwh(j / JOULES_PER_KWH)
 
 
 def _joules(energy: Energy) -> str:

@@ -6,7 +6,12 @@ The meter sees the whole machine. What the job is billed:
 * CPU, modelled: its own CPU seconds at the model's power for one logical CPU, since a share of the
   machine's modelled, load-cubed energy would bill it its neighbours;
 * RAM: its peak resident memory over the physical memory;
-* GPU: the devices that it sees, divided among the runs that overlap on them.
+* GPU: what NVML says its processes used; what nobody used, and all of it where NVML does not say,
+  is divided among the runs that overlap on the devices.
+
+What no row covers is left out of all of these but the modelled CPU energy. That needs no meter:
+the kernel knows every CPU second of the job, and leaving some out would bill too little. So it may
+exceed the machine's figure, which is of the time that the meter saw.
 
 The kernel tells a job's CPU time only once, at the end, so one share serves the whole run and is
 spread over the slots in proportion to the machine's energy.
@@ -31,13 +36,15 @@ from carbonwait.core.records import (
 
 SLOT_S = 300.0
 NOTHING_SEEN = Energy()
+NOTHING_METERED = Methods()
 
 
 @dataclass(frozen=True, slots=True)
 class MeteredSlot:
     """`[start, end)` with the machine's energy, the job's part and the machine's busy seconds.
 
-    `covered_s` is for how much of it the CPU was metered; None: all of it.
+    `covered_s` is for how much of it the CPU was metered; None: all of it. For the parts of the
+    GPUs' energy see `MeterRow`.
     """
 
     start: Instant
@@ -46,6 +53,8 @@ class MeteredSlot:
     busy_s: float | None = None
     job: Energy = NOTHING_SEEN
     covered_s: float | None = None
+    gpu_own_j: float = 0.0
+    gpu_others_j: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,8 @@ def _slot(start: Instant, end: Instant, rows: Sequence[MeterRow]) -> MeteredSlot
         covered_s=sum(_overlap_s(row, start, end) for row in rows if row.energy.cpu_j is not None)
         if rows
         else None,
+        gpu_own_j=sum(row.gpu_own_j * share for row, share in parts),
+        gpu_others_j=sum(row.gpu_others_j * share for row, share in parts),
     )
 
 
@@ -120,7 +131,12 @@ def merged_rows(rows: Sequence[MeterRow], edges: Sequence[Instant]) -> list[Mete
     merged: list[MeterRow] = []
     for row in rows:
         last = merged[-1] if merged else None
-        if last is None or last.end != row.start or _cut_within(last.start, row.end, edges):
+        if (
+            last is None
+            or last.end != row.start
+            or _unknown(last) != _unknown(row)
+            or _cut_within(last.start, row.end, edges)
+        ):
             merged.append(row)
             continue
         energy = Energy(
@@ -128,8 +144,20 @@ def merged_rows(rows: Sequence[MeterRow], edges: Sequence[Instant]) -> list[Mete
             _plus(last.energy.gpu_j, row.energy.gpu_j),
             _plus(last.energy.ram_j, row.energy.ram_j),
         )
-        merged[-1] = MeterRow(last.start, row.end, energy, _plus(last.busy_s, row.busy_s))
+        merged[-1] = MeterRow(
+            last.start,
+            row.end,
+            energy,
+            _plus(last.busy_s, row.busy_s),
+            last.gpu_own_j + row.gpu_own_j,
+            last.gpu_others_j + row.gpu_others_j,
+        )
     return merged
+
+
+def _unknown(row: MeterRow) -> tuple[bool, ...]:
+    energy = row.energy
+    return tuple(one is None for one in (energy.cpu_j, energy.gpu_j, energy.ram_j, row.busy_s))
 
 
 def _cut_within(start: Instant, end: Instant, edges: Sequence[Instant]) -> bool:
@@ -140,15 +168,27 @@ def _cut_within(start: Instant, end: Instant, edges: Sequence[Instant]) -> bool:
 
 
 def _plus(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return one + other
+    return None if one is None or other is None else one + other
 
 
-def uncovered_s(rows: Sequence[MeterRow], started: Instant, ended: Instant) -> float:
-    """How many seconds of the run no meter row covers; rows do not overlap."""
-    covered = sum(_overlap_s(row, started, ended) for row in rows)
+def uncovered_s(
+    rows: Sequence[MeterRow],
+    started: Instant,
+    ended: Instant,
+    methods: Methods = NOTHING_METERED,
+) -> float:
+    """How many seconds of the run no row covers in all that is metered; rows do not overlap."""
+    covered = sum(_overlap_s(row, started, ended) for row in rows if _is_whole(row, methods))
     return max(0.0, ended - started - covered)
+
+
+def _is_whole(row: MeterRow, methods: Methods) -> bool:
+    """Whether the row has every component that is metered at all."""
+    return (
+        (row.energy.cpu_j is not None or methods.cpu == "none")
+        and (row.energy.gpu_j is not None or methods.gpu == "none")
+        and (row.energy.ram_j is not None or methods.ram == "none")
+    )
 
 
 def attribute(
@@ -160,7 +200,10 @@ def attribute(
     idle_floor_w: float | None,
     gpu_shares: Sequence[float] | None = None,
 ) -> Attribution:
-    """The job's part of each slot; `gpu_shares` is its part of the GPUs by slot, all by default.
+    """The job's part of each slot.
+
+    `gpu_shares` is its part, by slot, of the GPUs' energy that is nobody's in particular; all of
+    it by default.
 
     `busy_s` is the machine's busy CPU time over the very span of `usage`.
     """
@@ -175,7 +218,7 @@ def attribute(
         gpu_share = 1.0 if gpu_shares is None else gpu_shares[index]
         job = Energy(
             _spread(cpu_j, slot.machine.cpu_j, machine.cpu_j),
-            _times(slot.machine.gpu_j, gpu_share),
+            _job_gpu_j(slot, gpu_share),
             _times(slot.machine.ram_j, ram_share),
         )
         shared.append(replace(slot, job=job))
@@ -230,6 +273,14 @@ def _job_cpu_j(
         if slot.machine.cpu_j is not None
     )
     return share * max(0.0, machine_j - (idle_floor_w or 0.0) * metered_s)
+
+
+def _job_gpu_j(slot: MeteredSlot, share: float) -> float | None:
+    if slot.machine.gpu_j is None:
+        return None
+    return slot.gpu_own_j + share * max(
+        0.0, slot.machine.gpu_j - slot.gpu_own_j - slot.gpu_others_j
+    )
 
 
 def _spread(job_j: float | None, slot_j: float | None, machine_j: float | None) -> float | None:

@@ -55,5 +55,15 @@ def _share_among(own: frozenset[str] | None, others: Sequence[frozenset[str] | N
     if own is None or not own:
         # Which devices there are is not known: everybody who sees any sees some of them.
         return 1 / (1 + sum(other is None or bool(other) for other in others))
-    counts = (sum(other is None or device in other for other in others) for device in own)
+    counts = (sum(_may_see(other, device) for other in others) for device in own)
     return sum(1 / (1 + count) for count in counts) / len(own)
+
+
+def _may_see(devices: frozenset[str] | None, device: str) -> bool:
+    """Whether a device is among these; of a number and a name nobody knows, so it may be."""
+    return devices is None or any(
+        device == other
+        or (not device.isdigit() and (device.startswith(other) or other.startswith(device)))
+        or device.isdigit() != other.isdigit()
+        for other in devices
+    )

@@ -46,12 +46,37 @@ class Methods:
     ram: Method = "none"
 
 
+TdpSource = Literal["list", "per_thread", "constant"]
+Machine = Literal["physical", "virtual"]
+GpuReading = Literal["counter", "power"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterLabels:
+    """What a run's figures rest on beyond the methods; None where it is not known.
+
+    `tdp_w` is the power that the CPU model assumes for the whole machine, None where the CPU is
+    measured. It is that of one CPU (by name from CodeCarbon's `list`, 4 W `per_thread`, or a
+    `constant`) times `sockets`. A GPU's `counter` counts energy; where it has none, CodeCarbon
+    reads its `power` every second.
+    """
+
+    tdp_w: float | None = None
+    tdp_source: TdpSource | None = None
+    cpu_name: str | None = None
+    sockets: int | None = None
+    logical_cpus: int | None = None
+    machine: Machine | None = None
+    gpu_count: int | None = None
+    gpu_reading: GpuReading | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class MeterInfo:
     """What the meter process said of itself when it became ready.
 
-    `tdp_w` is the power that the CPU model assumes for the whole machine, None where the CPU is
-    measured. `physical_ram_bytes` and `logical_cpus` are the machine's.
+    For `tdp_w` and what is optional see `MeterLabels`. `physical_ram_bytes` and `logical_cpus` are
+    the machine's.
     """
 
     methods: Methods
@@ -59,16 +84,41 @@ class MeterInfo:
     logical_cpus: int
     physical_ram_bytes: int
     gpu_count: int = 0
+    tdp_source: TdpSource | None = None
+    cpu_name: str | None = None
+    sockets: int | None = None
+    machine: Machine | None = None
+    gpu_reading: GpuReading | None = None
+
+    @property
+    def labels(self) -> MeterLabels:
+        """What of it is kept with a run."""
+        return MeterLabels(
+            self.tdp_w,
+            self.tdp_source,
+            self.cpu_name,
+            self.sockets,
+            self.logical_cpus,
+            self.machine,
+            self.gpu_count,
+            self.gpu_reading,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class MeterRow:
-    """The whole machine's energy over `[start, end)`, and how long its CPUs were busy."""
+    """The whole machine's energy over `[start, end)`, and how long its CPUs were busy.
+
+    Of `energy.gpu_j`, `gpu_own_j` went to the job's processes and `gpu_others_j` to others; the
+    rest, all of it where NVML does not tell, is nobody's in particular.
+    """
 
     start: Instant
     end: Instant
     energy: Energy
     busy_s: float | None = None
+    gpu_own_j: float = 0.0
+    gpu_others_j: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +190,8 @@ class Run:
     starts that the other strategies would have chosen at submission. `cpu_s` and `busy_s` are the
     job's and the whole machine's busy CPU seconds over the run. `energy` is the job's part,
     `machine_energy` the machine's. `measured_j` is how much of `energy` was measured rather than
-    estimated. `uncovered_s` is how long no meter looked. `gpus` lists the devices that the job was
-    allowed to see, None for all of them.
+    estimated. `uncovered_s` is how long no meter looked, or a component that it meters was unknown.
+    `gpus` lists the devices that the job was allowed to see, None for all of them.
     """
 
     id: str
@@ -175,6 +225,7 @@ class Run:
     idle_floor_w: float | None = None
     gpus: str | None = None
     methods: Methods = field(default_factory=Methods)
+    labels: MeterLabels = field(default_factory=MeterLabels)
     energy: Energy = field(default_factory=Energy)
     machine_energy: Energy = field(default_factory=Energy)
     measured_j: float | None = None

@@ -15,6 +15,7 @@ from carbonwait.core.records import (
     Emissions,
     Energy,
     Instant,
+    MeterLabels,
     Methods,
     Owner,
     Run,
@@ -50,6 +51,7 @@ class StoredSeries(NamedTuple):
 _PARTS: dict[str, tuple[Any, str]] = {
     "owner": (Owner, "owner_"),
     "methods": (Methods, "method_"),
+    "labels": (MeterLabels, "meter_"),
     "energy": (Energy, ""),
     "machine_energy": (Energy, "machine_"),
     "emissions": (Emissions, ""),

@@ -134,7 +134,19 @@ _VERSION_1 = (
     "CREATE INDEX decisions_by_run ON decisions (run_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+# What the figures of the meter rest on.
+_METER_LABELS = (
+    "ALTER TABLE runs ADD COLUMN meter_tdp_w REAL",
+    "ALTER TABLE runs ADD COLUMN meter_tdp_source TEXT",
+    "ALTER TABLE runs ADD COLUMN meter_cpu_name TEXT",
+    "ALTER TABLE runs ADD COLUMN meter_sockets INTEGER",
+    "ALTER TABLE runs ADD COLUMN meter_logical_cpus INTEGER",
+    "ALTER TABLE runs ADD COLUMN meter_machine TEXT",
+    "ALTER TABLE runs ADD COLUMN meter_gpu_count INTEGER",
+    "ALTER TABLE runs ADD COLUMN meter_gpu_reading TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS)
 VERSION = len(MIGRATIONS)
 
 
@@ -144,8 +156,14 @@ def require_current(connection: sqlite3.Connection, path: Path, *, may_write: bo
     Raises LedgerUnavailable if the file is something else, newer, or would have to be written to
     and must not be. Such a file is left as it is.
     """
-    if _version(connection, path) == VERSION:
+    version = _version(connection, path)
+    if version == VERSION:
         return
+    if not may_write and version:
+        raise LedgerUnavailable(
+            f"{path} is of the earlier version {version} and cannot be brought up to date, being "
+            "read-only; copy it and set CARBONWAIT_LEDGER to the copy"
+        )
     if not may_write:
         raise LedgerUnavailable(f"{path} holds no runs yet; carbonwait run makes the first")
     connection.execute("BEGIN IMMEDIATE")

@@ -138,7 +138,8 @@ def _series_document(stored: rows.StoredSeries | None) -> list[Any] | None:
 def _record(document: Any) -> SpoolRecord:
     if document["version"] != _VERSION:
         raise ValueError(document["version"])
-    run = rows.run_from([document["run"][column] for column in rows.RUN_COLUMNS])
+    # An earlier version spooled fewer columns; one that is missing and must not be is no record.
+    run = rows.run_from([document["run"].get(column) for column in rows.RUN_COLUMNS])
     record = SpoolRecord(
         run,
         [Decision(*values) for values in document["decisions"]],

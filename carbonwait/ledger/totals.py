@@ -20,7 +20,8 @@ class Totals(NamedTuple):
 
     Savings are estimates and may be negative: `saving_g` against starting at once,
     `static_saving_g` against the static window. `..._of_g` is the baseline of the same runs.
-    `unmetered` runs have no energy and so no figures.
+    `unmetered` runs have no energy and so no figures; `uncovered_s` is how long of all runs no
+    meter looked.
     `key` is None where the runs have no zone or provider, and for all runs together.
     """
 
@@ -38,6 +39,7 @@ class Totals(NamedTuple):
     deadline_missed: int
     static_assumed: int
     unmetered: int
+    uncovered_s: float | None
 
     @property
     def saving_pct(self) -> float | None:
@@ -86,7 +88,7 @@ _SUMS = """
     SUM(CASE WHEN actual_g + waiting_g IS NOT NULL THEN if_static_g END),
     SUM(accounting = 'settled'), SUM(accounting = 'pending'),
     SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL),
-    SUM(energy_j IS NULL)
+    SUM(energy_j IS NULL), SUM(uncovered_s)
 """
 
 _WHERE = """

@@ -57,7 +57,8 @@ class Meter:
     """A meter process.
 
     `info` is None until it is ready, `rows` are those that have been read so far. `dead`: no more
-    rows will come; `fault`: why not, None if that was asked for.
+    rows will come; `fault`: why not, None if that was asked for. `hopeless`: it has said itself
+    that it cannot meter, and another one could not either.
     """
 
     def __init__(self, pid: int, rows: int, control: int) -> None:
@@ -66,6 +67,7 @@ class Meter:
         self.rows: list[MeterRow] = []
         self.dead = False
         self.fault: str | None = None
+        self.hopeless = False
         self._pipe = rows
         self._control = control
         self._unfinished = b""
@@ -135,6 +137,12 @@ class Meter:
             else:
                 self._ended()
 
+    def mark(self) -> None:
+        """Have the meter end a row now and start the next one."""
+        if not self.dead:
+            with suppress(OSError):  # If it has died, the end of file in its pipe will tell.
+                os.write(self._control, b"row\n")
+
     def finish(self, within_s: float = 2.0) -> None:
         """Have the meter write its last row and end; wait no longer than `within_s` for it.
 
@@ -154,7 +162,7 @@ class Meter:
         while not self.dead:
             left_s = until - time.monotonic()
             if left_s <= 0:
-                self._fail(f"the meter process did not end within {within_s:g} s")
+                self.fail(f"the meter process did not end within {within_s:g} s")
             elif poller.poll(left_s * 1000):
                 self.poll()
 
@@ -178,9 +186,10 @@ class Meter:
             for line in lines:
                 self._understand(line)
             if len(self._unfinished) > _LONGEST_LINE:
-                raise MeterUnavailable("the meter process wrote a line without end")
+                raise wire.Garbled("the meter process wrote a line without end")
         except MeterUnavailable as unavailable:
-            self._fail(str(unavailable))
+            self.hopeless = not isinstance(unavailable, wire.Garbled)
+            self.fail(str(unavailable))
 
     def _understand(self, line: bytes) -> None:
         said = wire.decode(line)
@@ -190,7 +199,7 @@ class Meter:
             self.rows.append(said)
             self._covered_until = said.end
         else:
-            raise MeterUnavailable("the meter process wrote its rows out of order")
+            raise wire.Garbled("the meter process wrote its rows out of order")
 
     def _ended(self) -> None:
         status = self._reaped(within_s=_GOING_S)
@@ -202,9 +211,10 @@ class Meter:
             died = status < 0
             how = f"died of {_signal_name(-status)}" if died else f"ended with status {status}"
         when = "" if self.info else " before it was ready"
-        self._fail(f"the meter process {how}{when}")
+        self.fail(f"the meter process {how}{when}")
 
-    def _fail(self, fault: str) -> None:
+    def fail(self, fault: str) -> None:
+        """End the meter now, for this reason."""
         self.fault = fault
         self.abandon()
 

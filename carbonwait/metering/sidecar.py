@@ -1,9 +1,12 @@
 """The meter process: runs CodeCarbon and writes a row of energy every period, unasked.
 
-Nobody asks for rows, so that the parent never waits for one. "stop" on standard input asks for the
-last row; end of file there means that the parent is gone. CodeCarbon's flush() calls our handler
-with the energy since the call before; that and nothing else carries figures, and never CodeCarbon's
-emissions.
+Rows end at full periods of the wall clock, so that the meters of runs that overlap look at the same
+moments. Nobody has to ask for one, so that the parent never waits. "row" on standard input asks for
+one at once, as when the job starts, and "stop" for the last one; end of file there means that the
+parent is gone, and is the same as "stop".
+
+CodeCarbon's flush() calls our handler with the energy since the call before; that and nothing else
+carries figures, and never CodeCarbon's emissions.
 
 The trap: CodeCarbon's start(), flush() and stop() swallow every exception. Whether they did
 anything can only be told by whether the handler was called; a sample without a call is missing, and
@@ -13,6 +16,7 @@ what that tracker says later counts some of it twice.
 import math
 import os
 import select
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,12 +27,17 @@ from carbonwait.core.errors import MeterUnavailable
 from carbonwait.core.procstat import busy_s
 from carbonwait.core.records import Energy, Instant, MeterRow
 from carbonwait.metering import wire
-from carbonwait.metering.hardware import info_of
+from carbonwait.metering.gpu_choice import number_the_chosen
+from carbonwait.metering.gpu_use import GpuUse
+from carbonwait.metering.hardware import counters, cpu_fields, cpu_in_doubt, gpu_in_doubt, info_of
 
 # CodeCarbon measures anew only if its last measurement is older than 50 ms.
 _SHORTEST_S = 0.06
-# A RAPL counter may wrap once between two samples, not twice.
-_LONGEST_S = 60.0
+# A call into a driver can hang for good. The parent kills such a meter, but it may be gone itself.
+_LONGEST_CALL_S = 60.0
+# What the wall clock may run ahead of the elapsed time within a row. More is a clock that was set,
+# or a suspended machine, and the row is of the time that has passed alone.
+_CLOCK_SLACK_S = 1.0
 # A tracker keeps every second of its life and averages over all of them at each sample.
 _TRACKER_LIFE_S = 86_400.0
 # CodeCarbon reads configuration files in the home and the current folder, but here nobody, not
@@ -42,9 +51,10 @@ def main(period_s: float) -> NoReturn:
     status = 1
     try:
         control, rows = _take_pipes()
+        signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         os.chdir(_BARREN)
         os.environ["HOME"] = _BARREN
-        status = serve(control, Outlet(rows), min(period_s, _LONGEST_S))
+        status = serve(control, Outlet(rows), min(period_s, wire.LONGEST_PERIOD_S))
     except BrokenPipeError:
         status = 0  # The parent is gone.
     finally:
@@ -103,16 +113,16 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
         return 1
     info = sampler.info
     outlet.write(wire.encode_info(info))
-    next_at = time.monotonic() + period_s
     renew_at = time.monotonic() + _TRACKER_LIFE_S
     while True:
-        command = _command_within(control, next_at - time.monotonic())
-        if command == b"":
-            return 0
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        command = _command_within(control, until_row_s(period_s, time.time()))
+        # SIGALRM ends a process that has made no arrangement for it.
+        signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         row = sampler.sample()
         if row is not None:
             outlet.write(wire.encode_row(row))
-        if command is not None:
+        if command is not None and (b"stop" in command or not command):
             outlet.drain()
             return 0 if row is not None else 1
         if row is None or time.monotonic() >= renew_at:
@@ -120,7 +130,12 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
             renew_at = time.monotonic() + _TRACKER_LIFE_S
             if sampler.info.methods != info.methods:
                 return 1
-        next_at = max(next_at + period_s, time.monotonic())
+
+
+def until_row_s(period_s: float, now: Instant) -> float:
+    """How long until the next row is to end: at a full period of the wall clock."""
+    wait_s = period_s - now % period_s
+    return wait_s if wait_s >= _SHORTEST_S else wait_s + period_s
 
 
 def _command_within(control: int, wait_s: float) -> bytes | None:
@@ -147,6 +162,11 @@ class Moment:
         if self.busy_s is None or previous.busy_s is None or self.busy_s < previous.busy_s:
             return None
         return self.busy_s - previous.busy_s
+
+
+def row_start(previous: Instant, end: Instant, elapsed_s: float) -> Instant:
+    """The end of the row before, or later if there is more time in between than has passed."""
+    return previous if end - previous <= elapsed_s + _CLOCK_SLACK_S else end - elapsed_s
 
 
 def row_end(start: Instant, wall: Instant, elapsed_s: float) -> Instant:
@@ -179,23 +199,46 @@ class Sampler:
             if not self._flush():
                 raise MeterUnavailable("its tracker gives no figures")
         self.info = info_of(self._tracker)
+        self._counters = counters(self._tracker)
+        self._gpu_use = GpuUse(self._tracker, os.getppid())
 
     def sample(self) -> MeterRow | None:
         """The row since the last sample, None if CodeCarbon gave no figures."""
         before = self._moment
         if not self._flush():
             return None
-        methods, delta = self.info.methods, self._delta
+        moment, methods, delta = self._moment, self.info.methods, self._delta
+        elapsed_s = moment.elapsed_s - before.elapsed_s
+        cpu_known = methods.cpu != "none" and not cpu_in_doubt(
+            self._tracker, self._counters, elapsed_s
+        )
+        self._counters = counters(self._tracker)
+        gpu_known = methods.gpu != "none" and not gpu_in_doubt(self._tracker)
         energy = Energy(
-            joules(delta.cpu_energy) if methods.cpu != "none" else None,
-            joules(delta.gpu_energy) if methods.gpu != "none" else None,
+            joules(delta.cpu_energy) if cpu_known else None,
+            joules(delta.gpu_energy) if gpu_known else None,
             joules(delta.ram_energy) if methods.ram != "none" else None,
         )
-        return MeterRow(before.at, self._moment.at, energy, self._moment.busy_since(before))
+        own, others = self._gpu_use.look()
+        gpu_j = energy.gpu_j or 0.0
+        return MeterRow(
+            row_start(before.at, moment.at, elapsed_s),
+            moment.at,
+            energy,
+            moment.busy_since(before),
+            gpu_own_j=gpu_j * own,
+            gpu_others_j=gpu_j * others,
+        )
 
     def renewed(self) -> "Sampler":
         """A fresh tracker from a baseline of its own; what passes meanwhile is missing."""
         self._tracker.stop()
+        # CodeCarbon would take the hardware that it has found the first time, and of an empty
+        # choice of GPUs it remembers that there was none, which to it means all of them.
+        with suppress(ImportError, AttributeError):
+            from codecarbon.core import hardware_cache
+
+            hardware_cache.clear_cache()
         return Sampler(self._moment)
 
     def _flush(self) -> bool:
@@ -218,6 +261,7 @@ def joules(kwh: float) -> float | None:
 def _tracker(take: Callable[[Any], None]) -> Any:
     """A tracker of the whole machine that is silent, offline and runs only when told to."""
     _spare_the_cpu_probe()
+    number_the_chosen(os.environ)
     from codecarbon import OfflineEmissionsTracker
     from codecarbon.output_methods.base_output import BaseOutput
 
@@ -250,19 +294,8 @@ def _spare_the_cpu_probe() -> None:
     py-cpuinfo takes the name from the same place, but then keeps a core spinning for a second to
     find the clock rate.
     """
-    name = cpu_model()
+    name = cpu_fields().get("model name")
     if name is not None:
         import cpuinfo  # type: ignore[import-untyped]
 
         cpuinfo.get_cpu_info = lambda: {"brand_raw": name}
-
-
-def cpu_model() -> str | None:
-    """The CPU's name as the kernel has it, None where it has none."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            fields = (line.partition(":") for line in file)
-            names = (value.strip() for key, _, value in fields if key.strip() == "model name")
-            return next(filter(None, names), None)
-    except OSError:
-        return None

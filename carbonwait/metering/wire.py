@@ -14,10 +14,29 @@ import math
 from typing import Any, get_args
 
 from carbonwait.core.errors import MeterUnavailable
-from carbonwait.core.records import Energy, MeterInfo, MeterRow, Method, Methods
+from carbonwait.core.records import (
+    Energy,
+    GpuReading,
+    Machine,
+    MeterInfo,
+    MeterRow,
+    Method,
+    Methods,
+    TdpSource,
+)
+
+# A RAPL counter may wrap once between two rows, not twice.
+LONGEST_PERIOD_S = 60.0
 
 _METHODS: dict[object, Method] = {method: method for method in get_args(Method)}
+_TDP_SOURCES: dict[object, TdpSource] = {source: source for source in get_args(TdpSource)}
+_MACHINES: dict[object, Machine] = {machine: machine for machine in get_args(Machine)}
+_GPU_READINGS: dict[object, GpuReading] = {reading: reading for reading in get_args(GpuReading)}
 _LONGEST_EXCERPT = 80
+
+
+class Garbled(MeterUnavailable):
+    """The meter process wrote what no meter writes."""
 
 
 def encode_info(info: MeterInfo) -> bytes:
@@ -32,6 +51,11 @@ def encode_info(info: MeterInfo) -> bytes:
                 "logical_cpus": info.logical_cpus,
                 "physical_ram_bytes": info.physical_ram_bytes,
                 "gpu_count": info.gpu_count,
+                "tdp_source": info.tdp_source,
+                "cpu_name": info.cpu_name,
+                "sockets": info.sockets,
+                "machine": info.machine,
+                "gpu_reading": info.gpu_reading,
             }
         }
     )
@@ -47,6 +71,8 @@ def encode_row(row: MeterRow) -> bytes:
             "gpu_j": row.energy.gpu_j,
             "ram_j": row.energy.ram_j,
             "busy_s": row.busy_s,
+            "gpu_own_j": row.gpu_own_j,
+            "gpu_others_j": row.gpu_others_j,
         }
     )
 
@@ -57,7 +83,7 @@ def encode_unavailable(reason: str) -> bytes:
 
 
 def decode(line: bytes) -> MeterInfo | MeterRow:
-    """What a line says. Raises MeterUnavailable if it says that there is no meter, or nonsense."""
+    """What a line says. Raises MeterUnavailable if there is no meter, Garbled if it is nonsense."""
     import json
 
     try:
@@ -67,7 +93,7 @@ def decode(line: bytes) -> MeterInfo | MeterRow:
         return _info(document["ready"]) if "ready" in document else _row(document)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         excerpt = line[:_LONGEST_EXCERPT].decode("ascii", errors="replace")
-        raise MeterUnavailable(
+        raise Garbled(
             f"the meter process wrote {excerpt!r}, which is no meter row; see carbonwait doctor"
         ) from None
 
@@ -87,6 +113,11 @@ def _info(ready: dict[str, Any]) -> MeterInfo:
         logical_cpus=_count(ready["logical_cpus"]),
         physical_ram_bytes=_count(ready["physical_ram_bytes"]),
         gpu_count=_count(ready["gpu_count"]),
+        tdp_source=_TDP_SOURCES.get(ready.get("tdp_source")),
+        cpu_name=_text_or_null(ready.get("cpu_name")),
+        sockets=_count(ready["sockets"]) if ready.get("sockets") is not None else None,
+        machine=_MACHINES.get(ready.get("machine")),
+        gpu_reading=_GPU_READINGS.get(ready.get("gpu_reading")),
     )
 
 
@@ -99,7 +130,14 @@ def _row(document: dict[str, Any]) -> MeterRow:
         _number_or_null(document["gpu_j"]),
         _number_or_null(document["ram_j"]),
     )
-    return MeterRow(start, end, energy, _number_or_null(document["busy_s"]))
+    return MeterRow(
+        start,
+        end,
+        energy,
+        _number_or_null(document["busy_s"]),
+        _number(document.get("gpu_own_j", 0.0)),
+        _number(document.get("gpu_others_j", 0.0)),
+    )
 
 
 def _number(value: object) -> float:
@@ -119,6 +157,10 @@ def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError("not a count")
     return value
+
+
+def _text_or_null(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ from carbonwait.core.attribution import (
     uncovered_s,
 )
 from carbonwait.core.gpus import GpuUser, devices_of, shares
-from carbonwait.core.records import Instant, MeterInfo, MeterRow, Run, Usage
+from carbonwait.core.records import Instant, MeterInfo, MeterRow, Methods, Run, Usage
 from carbonwait.core.series import Kind, Series
 
 
@@ -45,7 +45,8 @@ def settle(
         raise ValueError(f"run {run.id} has not ended")
     edges = series.between(run.started, run.ended).edges
     slots = slots_between(metered.rows, run.started, run.ended, edges)
-    run.uncovered_s = uncovered_s(metered.rows, run.started, run.ended)
+    methods = metered.info.methods if metered.info is not None else Methods()
+    run.uncovered_s = uncovered_s(metered.rows, run.started, run.ended, methods)
     run.busy_s = metered.busy_s
     run.idle_floor_w = metered.idle_floor_w
     if metered.usage is not None:
@@ -61,7 +62,7 @@ def settle(
             gpu_shares=_gpu_shares(run, slots, metered.others),
         )
         slots = list(part.slots)
-        run.methods = metered.info.methods
+        run.methods, run.labels = methods, metered.info.labels
         run.energy, run.machine_energy = part.energy, part.machine_energy
         run.measured_j, run.job_share = part.measured_j, part.job_share
     figures = account(

@@ -5,27 +5,22 @@ but for the meter process that is started to see which methods a run would get.
 """
 
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from carbonwait.core.errors import LedgerUnavailable, MeterUnavailable, Mistake
-from carbonwait.core.records import Instant, MeterInfo, Rung
+from carbonwait.core.errors import LedgerUnavailable, Mistake
+from carbonwait.core.records import Instant, Rung
 from carbonwait.core.units import format_span
 from carbonwait.grid import registry, zones
 from carbonwait.grid.price_registry import price_provider
 from carbonwait.ledger.store import Ledger
-from carbonwait.metering.meter import Meter
-from carbonwait.process.child import own_environment
 from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
 from carbonwait.stories.intensities import Intensities, Outlook
+from carbonwait.stories.meters import examine_meters
 from carbonwait.stories.planning import Request, prepare
 
-_METER_READY_WITHIN_S = 15.0
 _AHEAD_S = 24 * 3600.0
 _OLDEST_SANE_S = 1_767_225_600.0  # 2026-01-01: an earlier clock has not been set
-_POWERCAP = Path("/sys/class/powercap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagn
         *_forecast(outlook, now),
         *_providers(outlook.zone, settings, environ, now),
         _prices(outlook.zone, settings),
-        *_meters(_meter_info(environ)),
+        *(Check(m.name, m.ok, m.detail, m.remedy) for m in examine_meters(environ)),
         _ledger(environ),
         _cache(environ),
         _clock(environ, now),
@@ -159,46 +154,6 @@ def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:
         address = table.get("base_url")
         return (f"at {address}" if address else "no base_url of yours"), bool(address)
     return "needs no key", True
-
-
-def _meter_info(environ: Mapping[str, str]) -> MeterInfo | str:
-    """What a run's meter would be, or why there is none."""
-    try:
-        meter = Meter.start(1.0, own_environment())
-    except MeterUnavailable as unavailable:
-        return str(unavailable)
-    ends = time.monotonic() + _METER_READY_WITHIN_S
-    try:
-        while meter.info is None and not meter.dead and time.monotonic() < ends:
-            time.sleep(0.05)
-            meter.poll()
-        return meter.info or meter.fault or "the meter process is not ready in time"
-    finally:
-        meter.abandon()
-
-
-def _meters(info: MeterInfo | str) -> list[Check]:
-    if isinstance(info, str):
-        return [Check("meter", False, info, "pip install --force-reinstall codecarbon")]
-    methods = info.methods
-    checks = []
-    if methods.cpu == "rapl":
-        checks.append(Check("cpu meter", True, "rapl: measured"))
-    else:
-        detail = f"{methods.cpu}: estimated from CPU time at {info.tdp_w or 0:g} W in all"
-        checks.append(Check("cpu meter", False, detail, _rapl_remedy()))
-    if methods.gpu == "none":
-        checks.append(Check("gpu meter", True, "no GPU is seen"))
-    else:
-        checks.append(Check("gpu meter", True, f"{methods.gpu}: measured, {info.gpu_count} seen"))
-    checks.append(Check("ram meter", True, f"{methods.ram}: estimated, as everywhere"))
-    return checks
-
-
-def _rapl_remedy() -> str:
-    if not any(_POWERCAP.glob("intel-rapl*")):
-        return "none here: this machine shows no energy counters (usual for virtual machines)"
-    return "sudo chmod -R a+r /sys/class/powercap/intel-rapl* (until the next boot)"
 
 
 def _ledger(environ: Mapping[str, str]) -> Check:

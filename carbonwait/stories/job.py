@@ -14,9 +14,9 @@ from signal import SIGCHLD, SIGTERM, Signals
 from carbonwait.core.attribution import merged_rows, slots_between
 from carbonwait.core.errors import CannotRun, MeterUnavailable
 from carbonwait.core.ids import new_id
-from carbonwait.core.records import Decision, Run
+from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.core.series import Series
-from carbonwait.metering.meter import Meter
+from carbonwait.metering.keeper import Keeper
 from carbonwait.process import cpu
 from carbonwait.process.child import (
     Child,
@@ -112,8 +112,8 @@ class _Job:
         self.clock = clock
         self.voice = voice
         self.recorder = recorder
-        self.meter: Meter | None = None
-        self.meter_fault_told = False
+        self.meter: Keeper | None = None
+        self.kept_s = self.started_s = 0.0
         self.seen = Series()
         self.record = _new_run(request, preparation, settings, environment)
 
@@ -206,6 +206,7 @@ class _Job:
     def start(self) -> tuple[Child, float | None]:
         """Start the command, then everything that is not needed for it."""
         busy_s = cpu.busy_s()
+        self.started_s = self.kept_s = self.clock.elapsed()
         self.record.started = self.clock.wall()
         try:
             child = spawn(self.request.command, self.environment, self.queue.inherited_mask)
@@ -220,11 +221,13 @@ class _Job:
         return child, busy_s
 
     def start_meter(self) -> None:
-        """Start the meter process unless it runs or is not wanted."""
+        """Start the meter process unless it is not wanted; if it runs, a row ends here."""
+        if self.meter is not None:
+            self.meter.mark()
         if self.meter is not None or not self.request.meter:
             return
         try:
-            self.meter = Meter.start(
+            self.meter = Keeper.start(
                 self.request.sample_s, self.environment, self.queue.inherited_mask
             )
         except MeterUnavailable as unavailable:
@@ -232,27 +235,28 @@ class _Job:
 
     def watch(self, child: Child) -> Ended:
         """Pass signals on and collect energy until the command ends."""
-        begun = self.clock.elapsed()
         while True:
             state = child.look()
             if isinstance(state, Ended):
                 return state
             if isinstance(state, Stopped):
                 stop_like_the_child()
-            keep_s = min(_KEEP_EVERY_S, max(_KEEP_FIRST_S, (self.clock.elapsed() - begun) / 5))
-            info = self.queue.next(keep_s if self.meter else None)
-            if info is None:
-                self.look_after_meter()
-            elif meant_for_the_wait(info):
+            self.look_after_meter()
+            info = self.queue.next(self.meter.look_within_s if self.meter else None)
+            if info is None or meant_for_the_wait(info):
                 continue
-            elif info.si_signo != SIGCHLD and sent_by_a_process(info):
+            if info.si_signo != SIGCHLD and sent_by_a_process(info):
                 child.send(info.si_signo)
 
     def look_after_meter(self) -> None:
-        """Take in rows and store them; do without the meter if that fails."""
+        """Take in rows and store them now and then; do without the meter if that fails."""
         try:
             self.collect()
-            self.keep_energy()
+            elapsed_s = self.clock.elapsed()
+            run_s = elapsed_s - self.started_s
+            if elapsed_s - self.kept_s >= min(_KEEP_EVERY_S, max(_KEEP_FIRST_S, run_s / 5)):
+                self.kept_s = elapsed_s
+                self.keep_energy()
         except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
             self.voice.fault(f"metering failed ({error!r}); the run goes on without it")
             self.drop_meter()
@@ -264,19 +268,23 @@ class _Job:
             self.meter = None
 
     def collect(self) -> None:
-        """Take in what the meter has said; tell once if it has died."""
+        """Take in what the meter has said; tell of what has failed."""
         if self.meter is None:
             return
         self.meter.poll()
-        if self.meter.fault is not None and not self.meter_fault_told:
-            self.meter_fault_told = True
-            self.voice.fault(f"{self.meter.fault}; the run goes on without it")
+        for fault in self.meter.faults():
+            self.voice.fault(fault)
+
+    def now(self) -> Instant:
+        """The wall clock, or the time that has passed since the start if it has been set back."""
+        started = self.record.started or self.record.submitted
+        return max(self.clock.wall(), started + self.clock.elapsed() - self.started_s)
 
     def keep_energy(self) -> None:
         """Store what has been metered so far, should this process not live to the end."""
         if self.meter is None or self.record.started is None:
             return
-        now = self.clock.wall()
+        now = self.now()
         # The meter may have been there before the command: its start is an edge as well.
         edges = [self.record.started, *self.seen.between(self.record.started, now).edges]
         self.meter.rows[:] = merged_rows(self.meter.rows, edges)
@@ -287,9 +295,7 @@ class _Job:
     def finish(self, thought: Forethought, ended: Ended, busy_before: float | None) -> None:
         """Record how the command ended, and what it used and emitted."""
         busy_s = _difference(busy_before, cpu.busy_s())
-        started = self.record.started or self.record.submitted
-        # Should the clock have been set back meanwhile, the run took some time all the same.
-        self.record.ended = max(self.clock.wall(), started + ended.usage.cpu_s)
+        self.record.ended = self.now()
         self.record.state = "finished"
         self.record.exit_code = ended.exit_code
         if ended.term_signal is not None:

@@ -394,6 +394,50 @@ def test_shared_gpus_are_divided_slot_by_slot() -> None:
     assert [slot.job.gpu_j for slot in part.slots] == [250, 125]
 
 
+def gpu_part(share: float | None = None, **parts: float) -> float | None:
+    rows = [MeterRow(MIDNIGHT, MIDNIGHT + 300, Energy(gpu_j=1000.0), **parts)]
+    slots = slots_between(rows, MIDNIGHT, MIDNIGHT + 300, [])
+    shares = None if share is None else [share]
+    part = attribute(slots, MEASURED, USAGE, busy_s=60.0, idle_floor_w=None, gpu_shares=shares)
+    return part.energy.gpu_j
+
+
+def test_of_a_gpu_a_job_gets_what_its_processes_used_and_what_nobody_did() -> None:
+    assert gpu_part(gpu_own_j=300.0, gpu_others_j=500.0) == pytest.approx(500)
+
+
+def test_what_nobody_used_of_a_gpu_is_divided() -> None:
+    assert gpu_part(0.5, gpu_own_j=300.0, gpu_others_j=500.0) == pytest.approx(400)
+
+
+def test_parts_of_a_gpu_never_exceed_it() -> None:
+    assert gpu_part(0.5, gpu_own_j=600.0, gpu_others_j=400.001) == 600
+
+
+def test_modelled_energy_counts_what_the_meter_was_too_late_for() -> None:
+    # The kernel knows the CPU seconds of the first minute as well.
+    late = [MeterRow(MIDNIGHT + 60, MIDNIGHT + 300, Energy(cpu_j=100.0))]
+    slots = slots_between(late, MIDNIGHT, MIDNIGHT + 300, [])
+    assert cpu_part(slots, info=MODELLED) == pytest.approx(450)
+
+
+def test_rows_of_which_one_is_unknown_are_not_put_together() -> None:
+    rows = [
+        MeterRow(MIDNIGHT, MIDNIGHT + 5, Energy(1.0, None, 1.0)),
+        MeterRow(MIDNIGHT + 5, MIDNIGHT + 10, Energy(None, None, 1.0)),
+    ]
+    assert merged_rows(rows, []) == rows
+
+
+def test_time_without_a_component_that_is_metered_is_not_covered() -> None:
+    rows = [
+        MeterRow(MIDNIGHT, MIDNIGHT + 5, Energy(1.0, None, 1.0)),
+        MeterRow(MIDNIGHT + 5, MIDNIGHT + 10, Energy(None, None, 1.0)),
+    ]
+    methods = Methods("rapl", "none", "ram_model")
+    assert uncovered_s(rows, MIDNIGHT, MIDNIGHT + 10, methods) == 5
+
+
 def test_a_run_without_slots_has_unknown_energy() -> None:
     part = attribute([], MEASURED, USAGE, busy_s=60.0, idle_floor_w=None)
     assert (part.energy, part.machine_energy, part.measured_j) == (Energy(), Energy(), None)

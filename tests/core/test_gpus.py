@@ -53,6 +53,22 @@ def test_a_run_that_sees_no_device_takes_none_from_others() -> None:
     assert shares(SLOT, ALONE, [replace(ALONE, devices=frozenset())]) == [1.0]
 
 
+@pytest.mark.parametrize("other", ["GPU-8a", "GPU-8a1f", "0"])
+def test_a_device_that_may_be_the_same_under_another_name_is_shared(other: str) -> None:
+    one = replace(ALONE, devices=frozenset({"GPU-8a1"}))
+    assert shares(SLOT, one, [replace(ALONE, devices=frozenset({other}))]) == [0.5]
+
+
+def test_devices_of_other_names_are_not_shared() -> None:
+    one, other = (replace(ALONE, devices=frozenset({name})) for name in ("GPU-8a", "GPU-9b"))
+    assert shares(SLOT, one, [other]) == [1.0]
+
+
+def test_a_number_is_not_the_beginning_of_another() -> None:
+    one, other = (replace(ALONE, devices=frozenset({name})) for name in ("1", "10"))
+    assert shares(SLOT, one, [other]) == [1.0]
+
+
 users = st.builds(
     GpuUser,
     start=st.floats(0, 200),

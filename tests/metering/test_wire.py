@@ -41,7 +41,17 @@ methods = st.builds(
     st.sampled_from(["ram_model", "none"]),
 )
 infos = st.builds(
-    MeterInfo, methods, joules, st.integers(1, 4096), st.integers(1, 2**50), st.integers(0, 64)
+    MeterInfo,
+    methods,
+    joules,
+    st.integers(1, 4096),
+    st.integers(1, 2**50),
+    st.integers(0, 64),
+    tdp_source=st.sampled_from([None, "list", "per_thread", "constant"]),
+    cpu_name=st.none() | st.sampled_from(["AMD EPYC", "Intel(R) Xeon(R) CPU @ 2.20GHz", "龙芯"]),
+    sockets=st.none() | st.integers(1, 64),
+    machine=st.sampled_from([None, "physical", "virtual"]),
+    gpu_reading=st.sampled_from([None, "counter", "power"]),
 )
 
 
@@ -50,7 +60,8 @@ def rows(draw: st.DrawFn) -> MeterRow:
     start = draw(instants)
     end = draw(st.floats(min_value=math.nextafter(start, math.inf), max_value=2e10))
     energy = Energy(draw(joules), draw(joules), draw(joules))
-    return MeterRow(start, end, energy, draw(joules))
+    parts = st.floats(min_value=0, allow_infinity=False)
+    return MeterRow(start, end, energy, draw(joules), draw(parts), draw(parts))
 
 
 def changed(document: dict[str, object], **changes: object) -> bytes:
