@@ -29,6 +29,7 @@ def request_from(options: Mapping[str, Any]) -> Request:
         name=options["name"],
         meter=not options["no_meter"],
         sample=options["sample"],
+        objective=options["objective"],
     )
 
 

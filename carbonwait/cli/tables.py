@@ -11,14 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from carbonwait.cli.output import printable
+from carbonwait.core.objective import named
 from carbonwait.core.records import Energy, Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
     format_grams,
     format_instant,
     format_kwh,
+    format_money,
     format_span,
 )
+from carbonwait.ledger.costs import CostTotals
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.history import Entry
 from carbonwait.stories.report import Report
@@ -134,6 +137,7 @@ def honest_words(report: Report) -> list[str]:
     methods = ", ".join(f"{method} {count:,}" for method, count in sorted(report.methods.items()))
     if rungs:
         lines.append(f"Planned on (runs): {rungs}. CPU energy by (runs): {methods}.")
+    lines += [_cost_line(cost, report) for cost in report.costs]
     total = report.total
     if total is None:
         return lines
@@ -150,6 +154,23 @@ def honest_words(report: Report) -> list[str]:
     if total.deadline_missed:
         lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
+
+
+def _cost_line(costs: CostTotals, report: Report) -> str:
+    """What the runs with a price of one currency and kind have cost, and would have."""
+    totals = report.marginal if costs.signal_kind == "marginal" else report.total
+    cost = costs.cost
+
+    def money(amount: float | None) -> str:
+        return format_money(amount, cost.currency)
+
+    parts = [money(cost.actual), f"{money(cost.if_now)} at once"]
+    if costs.static_runs == costs.runs:
+        parts.append(f"{money(cost.if_static)} in window")
+    share = "" if costs.saving_pct is None else f" ({costs.saving_pct:.0f} %)"
+    parts.append(f"est. saving {money(costs.saving)}{share}")
+    among = f"{costs.runs:,} of {0 if totals is None else totals.runs:,} runs"
+    return f"Cost at {cost.kind} prices, where known ({among}): {', '.join(parts)}."
 
 
 # --- runs and show ------------------------------------------------------------------------------
@@ -239,11 +260,31 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("if dynamic", format_grams(emissions.if_dynamic_g)),
         ("best in hindsight", format_grams(emissions.best_g)),
         ("estimated saving", format_grams(emissions.saving_g)),
+        *_cost_facts(run),
         ("accounting", f"{run.accounting}, intensities: {run.basis or 'none'}"),
     ]
     if run.static_assumed:
         facts.append(("static window", "assumed, 01:00-05:00"))
     return facts
+
+
+def _cost_facts(run: Run) -> list[tuple[str, str]]:
+    cost = run.cost
+    objective = named(run.objective)
+    text = objective if isinstance(objective, str) else f"{objective:g} carbon, rest price"
+    facts = [("objective", text)]
+    if cost.currency is None:
+        return [*facts, ("cost", "unknown")]
+    figures = (
+        ("cost", cost.actual),
+        ("if at once", cost.if_now),
+        ("if in window", cost.if_static),
+        ("if dynamic", cost.if_dynamic),
+        ("best in hindsight", cost.best),
+        ("estimated saving", cost.saving),
+    )
+    known = [(name, format_money(amount, cost.currency)) for name, amount in figures]
+    return [*facts, *known]
 
 
 def _met(run: Run) -> str:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from carbonwait.core import sweep
 from carbonwait.core.durations import Durations
+from carbonwait.core.objective import CARBON, words
 from carbonwait.core.records import Instant, Strategy
 from carbonwait.core.series import Series, Slot
 from carbonwait.core.windows import Window, next_opening, parse_window
@@ -42,6 +43,7 @@ class Task:
 
     `windows` are the user's static windows in `zone`; without any, 01:00-05:00 is assumed.
     `idle_ratio` is the power drawn while waiting over the power drawn while running.
+    `carbon_weight` is that of carbon against price in the objective that `plan` is given.
     """
 
     submitted: Instant
@@ -52,6 +54,7 @@ class Task:
     zone: tzinfo = UTC
     min_saving_pct: float = 1.0
     idle_ratio: float = 0.0
+    carbon_weight: float = CARBON
 
     @property
     def latest_start(self) -> Instant:
@@ -97,14 +100,25 @@ class Plan:
     candidates: Sequence[Candidate] = ()
 
 
-def plan(task: Task, series: Series, now: Instant) -> Plan:
-    """The plan as of `now`, with what `series` says of the future."""
+def plan(task: Task, series: Series, now: Instant, objective: Series | None = None) -> Plan:
+    """The plan as of `now`, with what `series` says of the future.
+
+    The start is that with the least of `objective`, a series of scores, where one is given; the
+    intensities and the saving that are told are those of `series` all the same.
+    """
     latest_start = task.latest_start
     static_start = static_opening(task, now)
     at_risk = now > latest_start
-    candidates, best = _search(task, series, now, max(latest_start, now))
+    candidates, cleanest = _search(task, series, now, max(latest_start, now))
     mean_now = expected_mean(series, task.durations, now)
-    dynamic_start, dynamic_reason = _dynamic(task, series, now, mean_now, best)
+    if objective is None:
+        dynamic_start, dynamic_reason = _dynamic(task, series, now, mean_now, cleanest)
+    else:
+        scored, best = _search(task, objective, now, max(latest_start, now))
+        score_now = expected_mean(objective, task.durations, now)
+        dynamic_start, dynamic_reason = _dynamic(task, objective, now, score_now, best)
+        means = ((s, expected_mean(series, task.durations, s)) for s, _ in scored)
+        candidates = [Candidate(start, mean) for start, mean in means if mean is not None]
 
     if at_risk:
         start = now
@@ -121,7 +135,7 @@ def plan(task: Task, series: Series, now: Instant) -> Plan:
         now=mean_now,
         chosen=expected_mean(series, task.durations, start),
         static=expected_mean(series, task.durations, static_start),
-        best=best.g_per_kwh if best else None,
+        best=cleanest.g_per_kwh if cleanest else None,
     )
     return Plan(
         start=start,
@@ -166,20 +180,19 @@ def _static(opens: Instant, now: Instant, latest_start: Instant) -> tuple[Instan
 def _dynamic(
     task: Task, series: Series, now: Instant, mean_now: float | None, best: Candidate | None
 ) -> tuple[Instant, str]:
+    said = words(task.carbon_weight)
     if best is None:
         return now, "the forecast covers no possible run"
     if best.start <= now:
-        return now, "no later start is cleaner"
+        return now, f"no later start is {said.better}"
     saving_pct = _saving_pct(task, series, now, mean_now, best.start, best.g_per_kwh)
     if saving_pct is None:
-        return best.start, "the forecast has a gap now; the cleanest start that it covers"
+        return best.start, f"the forecast has a gap now; the {said.best} start that it covers"
     if saving_pct < task.min_saving_pct or saving_pct <= 0:
         least = f"{task.min_saving_pct:g} %"
-        return now, f"waiting is expected to save {saving_pct:.1f} %, less than {least}"
-    return (
-        best.start,
-        f"the cleanest start before the deadline, expected to save {saving_pct:.0f} %",
-    )
+        return now, f"waiting is expected to save {saving_pct:.1f} %{said.of}, less than {least}"
+    expected = f"expected to save {saving_pct:.0f} %{said.of}"
+    return best.start, f"the {said.best} start before the deadline, {expected}"
 
 
 def _saving_pct(
@@ -190,13 +203,17 @@ def _saving_pct(
     start: Instant,
     mean_then: float | None,
 ) -> float | None:
-    """What starting at `start` saves of the emissions of a start at `now`, waiting counted."""
+    """What starting at `start` saves of the emissions of a start at `now`, waiting counted.
+
+    Of what is not above zero at `now`, as a price may be, it is a percentage of the size.
+    """
     if mean_now is None or mean_then is None:
         return None
-    if mean_now == 0:
-        return 0.0
     waiting = task.idle_ratio * series.integral(now, start) / _mean_s(task.durations)
-    return 100 * (mean_now - mean_then - waiting) / mean_now
+    saving = mean_now - mean_then - waiting
+    if mean_now == 0:
+        return 100.0 if saving > 0 else 0.0
+    return 100 * saving / abs(mean_now)
 
 
 def _mean_s(durations: Durations) -> float:

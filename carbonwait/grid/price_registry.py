@@ -21,9 +21,13 @@ Config = Callable[[str], Mapping[str, object]]
 """The config table of a provider, by its name."""
 
 
-def price_provider(zone: str, config: Config) -> PriceProvider | None:
-    """The provider of a zone's prices, None if nobody offers them. Raises Mistake."""
-    for name, make in PRICE_PROVIDERS.items():
-        if make({}).covers(zone):
-            return make(config(name))
+def price_provider(zone: str, config: Config, preferred: str | None = None) -> PriceProvider | None:
+    """The provider of a zone's prices, None if nobody offers them. Raises Mistake.
+
+    The one that is preferred, by its name, serves the zones that it covers.
+    """
+    names = PRICE_PROVIDERS if preferred is None else (preferred, *PRICE_PROVIDERS)
+    for name in names:
+        if PRICE_PROVIDERS[name]({}).covers(zone):
+            return PRICE_PROVIDERS[name](config(name))
     return None

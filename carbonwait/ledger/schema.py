@@ -9,6 +9,11 @@ from pathlib import Path
 
 from carbonwait.core.errors import LedgerUnavailable
 
+
+class OldLedger(LedgerUnavailable):
+    """The tables have to be brought up to date first, and this was to be done without writing."""
+
+
 # "CWLG"
 APPLICATION_ID = 0x43574C47
 
@@ -134,7 +139,38 @@ _VERSION_1 = (
     "CREATE INDEX decisions_by_run ON decisions (run_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+# Money per kWh: `points` as in `series`. The digest is of the points and all of their provenance
+# but `retrieved`.
+_PRICES = """
+CREATE TABLE prices (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    zone TEXT,
+    provider TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    retrieved REAL NOT NULL,
+    points BLOB NOT NULL
+)
+"""
+
+# `objective` is the weight of carbon against price.
+_COSTS = (
+    "ALTER TABLE runs ADD COLUMN objective REAL NOT NULL DEFAULT 1.0",
+    "ALTER TABLE runs ADD COLUMN cost_currency TEXT",
+    "ALTER TABLE runs ADD COLUMN cost_kind TEXT",
+    "ALTER TABLE runs ADD COLUMN cost_actual REAL",
+    "ALTER TABLE runs ADD COLUMN cost_if_now REAL",
+    "ALTER TABLE runs ADD COLUMN cost_if_static REAL",
+    "ALTER TABLE runs ADD COLUMN cost_if_dynamic REAL",
+    "ALTER TABLE runs ADD COLUMN cost_best REAL",
+    "ALTER TABLE runs ADD COLUMN cost_waiting REAL",
+    "ALTER TABLE runs ADD COLUMN cost_prices INTEGER REFERENCES prices (id)",
+    # Where no run has a price, the report must not look at every one of them to find that out.
+    "CREATE INDEX runs_by_cost ON runs (submitted) WHERE cost_currency IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, (_PRICES, *_COSTS))
 VERSION = len(MIGRATIONS)
 
 
@@ -144,8 +180,11 @@ def require_current(connection: sqlite3.Connection, path: Path, *, may_write: bo
     Raises LedgerUnavailable if the file is something else, newer, or would have to be written to
     and must not be. Such a file is left as it is.
     """
-    if _version(connection, path) == VERSION:
+    version = _version(connection, path)
+    if version == VERSION:
         return
+    if not may_write and version:
+        raise OldLedger(f"{path} is of an earlier version; carbonwait runs brings it up to date")
     if not may_write:
         raise LedgerUnavailable(f"{path} holds no runs yet; carbonwait run makes the first")
     connection.execute("BEGIN IMMEDIATE")
