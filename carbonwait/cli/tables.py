@@ -276,15 +276,15 @@ def _cost_facts(run: Run) -> list[tuple[str, str]]:
     if cost.currency is None:
         return [*facts, ("cost", "unknown")]
     figures = (
-        ("cost", cost.actual),
-        ("if at once", cost.if_now),
-        ("if in window", cost.if_static),
-        ("if dynamic", cost.if_dynamic),
-        ("best in hindsight", cost.best),
-        ("estimated saving", cost.saving),
+        ("cost at once", cost.if_now),
+        ("cost in window", cost.if_static),
+        ("cost if dynamic", cost.if_dynamic),
+        ("least in hindsight", cost.best),
+        ("est. cost saving", cost.saving),
     )
-    known = [(name, format_money(amount, cost.currency)) for name, amount in figures]
-    return [*facts, *known]
+    paid = f"{format_money(cost.actual, cost.currency)} at {cost.kind} prices"
+    rest = [(name, format_money(amount, cost.currency)) for name, amount in figures]
+    return [*facts, ("cost", paid), *rest]
 
 
 def _met(run: Run) -> str:

@@ -85,11 +85,14 @@ def saving_line(thought: Forethought) -> str:
 
 
 def _cost_saving(thought: Forethought) -> str:
-    now, then = thought.price(thought.now), thought.price(thought.plan.start)
-    if now is None or then is None or (now <= 0 and now != then):
-        # Of what costs nothing, or is paid for, there is no percentage.
-        return "unknown" if now is None or then is None else "no percentage"
-    return "0 %" if now == then else f"{100 * (now - then) / now:.0f} %"
+    """A percentage, or money where electricity costs nothing now."""
+    prices, now = thought.prices.prices, thought.price(thought.now)
+    then = thought.price(thought.plan.start)
+    if prices is None or now is None or then is None:
+        return "unknown"
+    if now <= 0:
+        return f"{format_money(now - then, prices.currency)}/kWh"
+    return f"{100 * (now - then) / now:.0f} %"
 
 
 def objective_line(thought: Forethought) -> str:
@@ -127,13 +130,11 @@ def ended_line(run: Run) -> str:
         saved = f", estimated saving {format_grams(run.emissions.saving_g)}"
         if run.emissions.if_now_g:
             saved += f" ({100 * run.emissions.saving_g / run.emissions.if_now_g:.0f} %)"
-    cost = "" if run.cost.currency is None else f", {format_money(*_paid(run))}"
+    cost = ""
+    if run.cost.currency is not None:
+        cost = f", {format_money(run.cost.actual, run.cost.currency)}"
     account = f"{energy}, {emitted} CO2eq{saved}{cost}"
     return f"run {run.id}: {status} after {format_span(length_s)}; {account}"
-
-
-def _paid(run: Run) -> tuple[float | None, str | None]:
-    return run.cost.actual, run.cost.currency
 
 
 def _at(instant: Instant, thought: Forethought) -> str:

@@ -139,11 +139,14 @@ def _provider(
 
 
 def _prices(zone: str | None, settings: Settings) -> Check:
-    """Who has the zone's day-ahead prices; nobody is asked, since nothing is planned on them."""
-    provider = None if zone is None else price_provider(zone, settings.provider)
+    """Who has the zone's day-ahead prices; nobody is asked, since few runs need them."""
+    wanted = settings.config.prices
+    preferred = wanted if isinstance(wanted, str) else None
+    provider = None if zone is None else price_provider(zone, settings.provider, preferred)
     if provider is None:
         return Check("prices", True, "no provider has day-ahead prices of this zone")
-    return Check("prices", True, f"{provider.name}, {provider.unit}; {provider.licence}")
+    detail = f"{provider.name}, {provider.unit}, {provider.kind}; {provider.licence}"
+    return Check("prices", True, detail)
 
 
 def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:
