@@ -48,3 +48,10 @@ def repeated(series: Series, until: Instant) -> Series:
         ]
         shift_s += DAY_S
     return Series(slots)
+
+
+def with_earlier(prices: Prices, earlier: Prices | None) -> Prices:
+    """The prices and, for what they lack, earlier ones that mean the same."""
+    if earlier is None or (earlier.currency, earlier.kind) != (prices.currency, prices.kind):
+        return prices
+    return prices._replace(series=prices.series.over(earlier.series))

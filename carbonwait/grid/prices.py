@@ -16,6 +16,8 @@ from carbonwait.grid.protocol import Fetch
 from carbonwait.grid.refusals import meaning, reworded
 
 _KWH_IN = {"kWh": 1.0, "MWh": 1000.0}
+# Exchanges cap their prices at a few euros per kWh: beyond this it is no price.
+_MOST_PER_KWH = 100.0
 
 
 class PriceSlot(NamedTuple):
@@ -92,9 +94,10 @@ def currency(unit: str) -> str:
 
 
 def per_kwh(slots: Iterable[PriceSlot], unit: str) -> Series:
-    """The prices per kWh as a series; they have been published, so they are final."""
+    """The plausible prices per kWh as a series; they have been published, so they are final."""
     kwh = _KWH_IN[unit.partition("/")[2]]
-    return Series(Slot(slot.start, slot.end, slot.price / kwh, "actual") for slot in slots)
+    prices = (Slot(slot.start, slot.end, slot.price / kwh, "actual") for slot in slots)
+    return Series(slot for slot in prices if abs(slot.g_per_kwh) <= _MOST_PER_KWH)
 
 
 def asked(

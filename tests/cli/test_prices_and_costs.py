@@ -144,9 +144,7 @@ def test_the_day_before_stands_in_for_prices_that_are_not_published(
     assert [note for note in found["notes"] if "from there on those of the day before" in note]
 
 
-def test_the_config_may_set_the_objective_for_one_job(
-    user: User, grid_server: GridServer
-) -> None:
+def test_the_config_may_set_the_objective_for_one_job(user: User, grid_server: GridServer) -> None:
     serve(user, grid_server, steps(this_hour(), HOUR_S, MONEY * 2))
     config = (user.home / "config.toml").read_text()
     user.configure(f'objective = "carbon"\n{config}[jobs.bill]\nobjective = 0.5\n')
@@ -162,10 +160,9 @@ def test_what_is_no_objective_is_a_mistake(user: User, objective: str) -> None:
     for command in ("plan", "run"):
         result = user.run(command, f"--objective={objective}", "--", "true")
         assert (result.returncode, result.stdout) == (2, b"")
-        assert result.stderr == (
-            f"carbonwait: --objective {objective!r} is not carbon, price or a number from 0 to 1, "
-            "the weight of carbon against price\n"
-        ).encode()
+        allowed = "carbon, price or a number from 0 to 1, the weight of carbon against price"
+        said = f"carbonwait: --objective {objective!r} is not {allowed}\n"
+        assert result.stderr.decode() == said
 
 
 @pytest.mark.parametrize("value", ["1.1", "true", '"cost"', "[]", "-1", "nan"])
@@ -264,7 +261,7 @@ def by_hand(run: Document, slots: Iterable[tuple[float, float, float]], to: str)
 
 @pytest.fixture
 def minutes(user: User) -> list[tuple[float, float, float]]:
-    """Dear for the next six seconds, then paid for, then dear; the intensities tell another tale."""
+    """Dear for the next six seconds, then paid for, then dear; the intensities rise instead."""
     begin = int(time.time()) - 6
     prices = steps(begin, 6, seconds((2, 300.0), (5, -50.0), (90, 200.0)))
     write_forecast(user.home / "f.csv", steps(begin, 6, seconds((2, 100.0), (95, 300.0))))
