@@ -1,6 +1,7 @@
 """What a plan minimises: the extremes are exact, and no unit of money makes a difference."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -269,5 +270,5 @@ def test_more_weight_on_carbon_never_makes_a_plan_dirtier(
     ]
     assert None not in means
     level = sum(one for one, _ in values) / len(values) + 1
-    for before, after in zip(means, means[1:], strict=False):
+    for before, after in pairwise(means):
         assert after <= before + 1e-4 * level  # type: ignore[operator]

@@ -13,6 +13,7 @@ from carbonwait.core.records import Cost
 from carbonwait.ledger import schema
 from carbonwait.ledger.costs import CostTotals, all_keys
 from carbonwait.ledger.store import Ledger
+from carbonwait.stories.planning import past_runs
 
 EUR = Cost("EUR", "wholesale", 0.5, 0.8, 0.6, 0.5, 0.4, 0.1)
 
@@ -185,10 +186,6 @@ def test_an_old_ledger_that_must_not_be_written_to_says_what_to_do(old: Path) ->
     assert old.read_bytes() == before
 
 
-def test_the_past_runs_of_an_old_ledger_are_known_to_the_first_plan(
-    old: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from carbonwait.stories.planning import past_runs
-
+def test_the_past_runs_of_an_old_ledger_are_known_to_the_first_plan(old: Path) -> None:
     found = past_runs("make", {"CARBONWAIT_LEDGER": str(old)})
     assert [run.id for run in found] == ["a1"]
