@@ -7,7 +7,7 @@ but for the meter process that is started to see which methods a run would get.
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carbonwait.core.errors import LedgerUnavailable, MeterUnavailable, Mistake
@@ -21,6 +21,7 @@ from carbonwait.process.child import own_environment
 from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
 from carbonwait.stories.intensities import Intensities, Outlook
 from carbonwait.stories.planning import Request, prepare
+from carbonwait.stories.prices import PriceOutlook
 
 _METER_READY_WITHIN_S = 15.0
 _AHEAD_S = 24 * 3600.0
@@ -56,13 +57,16 @@ def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagn
     """Look at everything once. Raises Mistake for options that cannot be used."""
     settings = read_settings(environ)
     preparation = prepare(request, settings, environ, now=now, past=())
-    outlook = preparation.think(now).outlook
+    thought = preparation.think(now)
+    prices = thought.prices
+    reasons = [text for text in thought.outlook.warnings if text not in prices.warnings]
+    outlook = replace(thought.outlook, warnings=tuple(reasons))
     checks = [
         _config(settings),
         _zone(outlook),
         *_forecast(outlook, now),
         *_providers(outlook.zone, settings, environ, now),
-        _prices(outlook.zone, settings),
+        _prices(outlook.zone, settings, prices),
         *_meters(_meter_info(environ)),
         _ledger(environ),
         _cache(environ),
@@ -138,8 +142,11 @@ def _provider(
     return Check(f"provider {name}", False, f"{reason}; {detail}", remedy)
 
 
-def _prices(zone: str | None, settings: Settings) -> Check:
-    """Who has the zone's day-ahead prices; nobody is asked, since few runs need them."""
+def _prices(zone: str | None, settings: Settings, seen: PriceOutlook) -> Check:
+    """Who has the zone's day-ahead prices; they are asked only if the config has runs need them."""
+    if seen.warnings:
+        remedy = "check the network, or leave objective and prices out of the config"
+        return Check("prices", False, seen.warnings[0], remedy)
     wanted = settings.config.prices
     preferred = wanted if isinstance(wanted, str) else None
     provider = None if zone is None else price_provider(zone, settings.provider, preferred)

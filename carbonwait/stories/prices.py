@@ -20,6 +20,7 @@ from carbonwait.core.series import Series
 from carbonwait.core.units import format_span
 from carbonwait.grid.cache import Cache, Stored
 from carbonwait.grid.http import Patience
+from carbonwait.grid.points import touching
 from carbonwait.grid.prices import PriceProvider, currency, per_kwh
 from carbonwait.grid.protocol import Forecast
 from carbonwait.settings import Settings, cache_folder
@@ -144,7 +145,8 @@ class PriceSource:
                 found = with_earlier(self._as_prices(provider, stored), found)
         if found is None:
             return None
-        series = found.series.between(start, last)
+        # Whole slots, so that runs of the same hours share them in the ledger.
+        series = touching(found.series, start, last)
         return found._replace(series=series) if series else None
 
     # --- helpers ---

@@ -332,3 +332,22 @@ def test_a_run_whose_service_hangs_is_not_priced_and_not_held_up(
     assert run["cost"] is None
     assert run["emissions_g"]["actual"] is not None
     assert time.monotonic() - begun < 20
+
+
+# --- doctor -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_doctor_says_whether_the_prices_that_the_config_asks_for_are_there(
+    user: User, grid_server: GridServer, answers: bool
+) -> None:
+    serve(user, grid_server, steps(this_hour(), HOUR_S, MONEY * 2))
+    if not answers:
+        grid_server.answer(Answer(b"", status=503, headers={"Retry-After": "900"}))
+    config = (user.home / "config.toml").read_text()
+    user.configure(f'objective = "price"\nzone = "AT"\nprovider = "typical"\n{config}')
+    checks = json.loads(user.run("doctor", "--json").stdout)["checks"]
+    (prices,) = [check for check in checks if check["name"] == "prices"]
+    assert prices["ok"] is answers
+    assert "awattar" in prices["detail"] or "127.0.0.1" in prices["detail"]
+    assert not [c for c in checks if c["name"] == "forecast" and "planning on" in c["detail"]]

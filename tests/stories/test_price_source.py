@@ -79,8 +79,9 @@ def test_a_run_on_carbon_is_priced_with_what_another_has_left(
     make: Make, grid_server: GridServer
 ) -> None:
     make().outlook(NOON, NOON + HOUR_S, LATE)
-    prices = make(1.0).to_account_with(NOON, NOON + 60, NOON + HOUR_S)
+    prices = make(1.0).to_account_with(NOON + 7, NOON + 60, NOON + 1800)
     assert prices is not None
+    # Whole slots, so that runs of the same hour share what is kept of them.
     assert prices.series.edges == [NOON, NOON + HOUR_S]
     assert len(grid_server.seen) == 1
 
