@@ -94,10 +94,11 @@ def test_signals_stay_apart(ledger: Ledger) -> None:
 def test_a_saving_is_of_the_runs_that_have_all_of_it(ledger: Ledger) -> None:
     ledger.save(finished("a1", cost=EUR))
     ledger.save(finished("a2", cost=replace(EUR, if_now=None, if_static=None)))
+    ledger.save(finished("a3", cost=replace(EUR, waiting=None)))
     total = only(ledger)
     assert total.saving == pytest.approx(0.2)
     assert total.saving_of == pytest.approx(0.8)
-    assert (total.cost.actual, total.static_runs) == (1.0, 1)
+    assert (total.cost.actual, total.cost.if_now, total.static_runs) == (1.5, 1.6, 2)
 
 
 def test_what_no_run_has_is_unknown(ledger: Ledger) -> None:

@@ -22,6 +22,7 @@ from carbonwait.core.series import Series, Slot
 from carbonwait.grid import price_registry
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import price
+from carbonwait.stories.planning import Request, prepare
 from carbonwait.stories.prices import PriceSource
 
 Make = Callable[..., PriceSource]
@@ -214,6 +215,34 @@ def test_no_cache_folder_is_no_obstacle(make: Make, tmp_path: Path) -> None:
     source = make()
     assert source.outlook(NOON, NOON + HOUR_S, LATE).prices is not None
     assert source.to_account_with(NOON, NOON + 60, NOON + HOUR_S) is not None
+
+
+# --- the wait -----------------------------------------------------------------------------------
+
+
+def test_a_waiting_job_plans_again_when_the_prices_of_tomorrow_are_published(
+    tmp_path: Path, grid_server: GridServer
+) -> None:
+    tables = {"awattar": {"base_url": grid_server.url}}
+    environ = {"HOME": str(tmp_path), "TZ": "UTC", "CARBONWAIT_CACHE": str(tmp_path)}
+    asked = Request(duration="1h", deadline="30h", zone="AT", provider="typical", objective="price")
+    settings = Settings(None, Config(providers=tables))
+    # Known until midnight; it was cheap at two last night.
+    known = [200.0] * 36
+    known[14] = 50.0
+    grid_server.answer(price_services.awattar(steps(NOON - DAY_S, HOUR_S, known)))
+    job = prepare(asked, settings, environ, now=NOON, past=())
+    first = job.think(NOON)
+    assert first.plan.start == NOON + 14 * HOUR_S
+    assert job.next_look(NOON, first.outlook.series) == NOON + HOUR_S
+    assert not job.has_news(NOON + 60, first.plan.start)
+    assert job.has_news(NOON + HOUR_S, first.plan.start)
+    published = [200.0] * 36
+    published[18] = 1.0
+    grid_server.answer(price_services.awattar(steps(NOON, HOUR_S, published)))
+    second = job.think(NOON + HOUR_S)
+    assert second.plan.start == NOON + 18 * HOUR_S
+    assert job.next_look(NOON + HOUR_S, second.outlook.series) == float("inf")
 
 
 # --- the account --------------------------------------------------------------------------------
