@@ -35,6 +35,8 @@ TEMPLATE = """\
 # deadline = "12h"              # be finished by: a span from submission, or a time such as "07:00"
 # strategy = "dynamic"          # dynamic, static or now
 # min_saving = 1                # percent; wait only if it is expected to save at least this
+# objective = "carbon"          # or "price", or from 0 to 1 the weight of carbon against price
+# prices = false                # true: record what each run cost, whatever the objective is
 # idle_watts = 0                # drawn while waiting, if the machine is on only for this job
 # record_command = true         # false keeps command lines (and secrets in them) out of the ledger
 

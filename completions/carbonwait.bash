@@ -3,6 +3,7 @@
 _carbonwait_values() {
     case $1 in
         --strategy) echo dynamic static now ;;
+        --objective) echo carbon price 0.5 ;;
         --provider | -p)
             echo neso energinet energy_charts electricity_maps watttime carbon_aware_sdk file typical
             ;;
@@ -32,9 +33,11 @@ _carbonwait() {
     local grid="--zone -z --provider -p"
     local view="--deadline -d --duration $grid --forecast"
     local job="$view --now --static --strategy --window --min-saving --name --lock --no-meter --sample"
+    job+=" --objective"
     job+=" --quiet -q --verbose -v"
     local with_value=" --deadline -d --duration --strategy --window --min-saving --zone -z --provider"
-    with_value+=" -p --forecast --name --lock --sample --since --until --by --state --limit -n "
+    with_value+=" -p --forecast --objective --name --lock --sample --since --until --by --state"
+    with_value+=" --limit -n "
 
     if ((cword == 1)); then
         COMPREPLY=($(compgen -W "$commands --version -V --help -h" -- "$cur"))

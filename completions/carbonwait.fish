@@ -1,7 +1,7 @@
 # fish completion for carbonwait(1). Static: no Python is started for a TAB.
 
 set -g __carbonwait_with_value -d --deadline --duration --strategy --window --min-saving -z --zone \
-    -p --provider --forecast --name --lock --sample
+    -p --provider --forecast --objective --name --lock --sample
 
 # True where an option of one of these commands may come next.
 function __carbonwait_in
@@ -61,6 +61,7 @@ complete -c carbonwait -n $plans -l static -d 'Wait for the static window'
 complete -c carbonwait -n $plans -l strategy -x -a 'dynamic static now' -d 'How to choose the start'
 complete -c carbonwait -n $plans -l window -x -d 'Static window for this run'
 complete -c carbonwait -n $plans -l min-saving -x -d 'Wait only to save at least this'
+complete -c carbonwait -n $plans -l objective -x -a 'carbon price 0.5' -d 'What to minimise'
 complete -c carbonwait -n $plans -l name -x -d 'Name of the job'
 complete -c carbonwait -n $plans -l lock -x -d 'One run of this name at a time'
 complete -c carbonwait -n $plans -l no-meter -d 'Run without metering'

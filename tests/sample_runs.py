@@ -1,6 +1,7 @@
 """Runs and what belongs to them, for tests that need some."""
 
 from carbonwait.core.attribution import MeteredSlot
+from carbonwait.core.prices import Prices
 from carbonwait.core.records import Emissions, Energy, Owner, Run
 from carbonwait.core.series import Series, Slot
 from carbonwait.ledger.rows import StoredSeries
@@ -49,3 +50,8 @@ def stored(value: float, retrieved: float = NOON) -> StoredSeries:
     return StoredSeries(
         series, "GB", "neso", "live", "average", "direct", "forecast", None, retrieved
     )
+
+
+def priced(value: float, currency: str = "EUR") -> Prices:
+    series = Series([Slot(NOON, NOON + 3600, value, "actual")])
+    return Prices(series, "DE", "awattar", currency, "wholesale", NOON)

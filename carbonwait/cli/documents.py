@@ -5,8 +5,20 @@ from dataclasses import asdict
 from typing import Any
 
 from carbonwait.core.labels import kind_of
-from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
+from carbonwait.core.landscape import Candidate
+from carbonwait.core.objective import named
+from carbonwait.core.records import (
+    Cost,
+    Decision,
+    Emissions,
+    Energy,
+    EnergySlot,
+    Instant,
+    Run,
+    Signal,
+)
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
+from carbonwait.ledger.costs import CostTotals
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.doctor import Diagnosis
 from carbonwait.stories.forecast import ForecastView
@@ -37,6 +49,7 @@ def plan_document(thought: Forethought) -> Document:
         **_source(outlook),
         "age_s": None if outlook.issued is None else _seconds(thought.now - outlook.issued),
         "strategy": task.strategy,
+        "objective": named(task.carbon_weight),
         "duration_s": _seconds(task.durations.expected_s),
         "duration_basis": task.durations.basis,
         "deadline": _instant(task.deadline),
@@ -46,14 +59,37 @@ def plan_document(thought: Forethought) -> Document:
         "wait_s": _seconds(plan.start - task.submitted),
         "deadline_at_risk": plan.deadline_at_risk,
         "intensity_g_per_kwh": asdict(plan.intensities),
+        "price_per_kwh": _prices(thought),
         "static_assumed": plan.static_assumed,
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
-        "candidates": [
-            {"start": _instant(candidate.start), "intensity_g_per_kwh": candidate.g_per_kwh}
-            for candidate in plan.candidates
-        ],
+        "candidates": [_candidate(candidate, thought) for candidate in plan.candidates],
     }
+
+
+def _prices(thought: Forethought) -> Document | None:
+    """What electricity is expected to cost, from the same starts as the intensities."""
+    prices, plan = thought.prices.prices, thought.plan
+    if prices is None:
+        return None
+    return {
+        "currency": prices.currency,
+        "kind": prices.kind,
+        "provider": prices.provider,
+        "now": thought.price(thought.now),
+        "chosen": thought.price(plan.start),
+        "static": thought.price(plan.static_start),
+    }
+
+
+def _candidate(candidate: Candidate, thought: Forethought) -> Document:
+    known: Document = {
+        "start": _instant(candidate.start),
+        "intensity_g_per_kwh": candidate.g_per_kwh,
+    }
+    if thought.prices.prices is not None:
+        known["price_per_kwh"] = thought.price(candidate.start)
+    return known
 
 
 def _source(outlook: Outlook) -> Document:
@@ -114,6 +150,7 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
         "command": run.command,
         "state": run.state,
         "strategy": run.strategy,
+        "objective": named(run.objective),
         "submitted": _instant(run.submitted),
         "planned_start": _instant(run.planned_start),
         "latest_start": _instant(run.latest_start),
@@ -145,6 +182,7 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
         "idle_floor_w": run.idle_floor_w,
         "emissions_g": _emissions(run.emissions),
         "saving_g": run.emissions.saving_g,
+        "cost": None if run.cost.currency is None else _cost(run.cost),
         "accounting": run.accounting,
         "deadline": _instant(run.deadline),
         "deadline_met": run.deadline_met,
@@ -184,22 +222,34 @@ def report_document(report: Report) -> Document:
         "schema": SCHEMA,
         "since": _instant(report.since),
         "until": _instant(report.until),
-        **_totals(report.total),
-        "groups": [{"key": totals.key, **_totals(totals)} for totals in report.groups],
+        **_totals(report.total, report.costs, "average"),
+        "groups": _groups(report.groups, report, "average"),
     }
     if report.marginal is not None:
         document["marginal"] = {
-            **_totals(report.marginal),
-            "groups": [{"key": t.key, **_totals(t)} for t in report.marginal_groups],
+            **_totals(report.marginal, report.costs, "marginal"),
+            "groups": _groups(report.marginal_groups, report, "marginal"),
         }
     return document
 
 
-def _totals(totals: Totals | None) -> Document:
+def _groups(groups: Sequence[Totals], report: Report, signal: Signal) -> list[Document]:
+    return [
+        {
+            "key": group.key,
+            **_totals(group, [c for c in report.group_costs if c.key == group.key], signal),
+        }
+        for group in groups
+    ]
+
+
+def _totals(totals: Totals | None, costs: Sequence[CostTotals], signal: Signal) -> Document:
+    costs = [cost for cost in costs if cost.signal_kind == signal]
+    runs = 0 if totals is None else totals.runs
     emissions = Emissions() if totals is None else totals.emissions
     energy_j = None if totals is None else totals.energy_j
     return {
-        "runs": 0 if totals is None else totals.runs,
+        "runs": runs,
         "energy_kwh": None if energy_j is None else energy_j / JOULES_PER_KWH,
         "emissions_g": _emissions(emissions),
         "saving_g": totals and totals.saving_g,
@@ -209,6 +259,8 @@ def _totals(totals: Totals | None) -> Document:
         "deadline_missed": 0 if totals is None else totals.deadline_missed,
         "unmetered": 0 if totals is None else totals.unmetered,
         "uncovered_s": None if totals is None else _seconds(totals.uncovered_s),
+        "cost": [{**_cost(c.cost), "runs": c.runs, "saving": c.saving} for c in costs],
+        "unpriced_runs": runs - sum(cost.runs for cost in costs),
     }
 
 
@@ -232,6 +284,11 @@ def _labels(run: Run) -> Document:
         },
         "ram": {"kind": kind_of(run.methods.ram)},
     }
+
+
+def _cost(cost: Cost) -> Document:
+    """Money in units of its currency."""
+    return asdict(cost)
 
 
 def _energy(energy: Energy) -> Document:

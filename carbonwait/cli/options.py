@@ -45,6 +45,14 @@ MinSaving = Annotated[
     float | None,
     typer.Option("--min-saving", metavar="PCT", help="Wait only to save at least this.  [1]"),
 ]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        "--objective",
+        metavar="carbon|price|W",
+        help="What to minimise; W from 0 to 1 is the weight of carbon against price.  [carbon]",
+    ),
+]
 Zone = Annotated[
     str | None, typer.Option("--zone", "-z", metavar="ZONE", help="The grid zone, such as GB.")
 ]

@@ -18,6 +18,7 @@ def plan(
     strategy: options.Strategy = None,
     window: options.Windows = None,
     min_saving: options.MinSaving = None,
+    objective: options.Objective = None,
     zone: options.Zone = None,
     provider: options.Provider = None,
     forecast: options.Forecast = None,

@@ -30,6 +30,7 @@ def request_from(options: Mapping[str, Any]) -> Request:
         meter=not options["no_meter"],
         sample=options["sample"],
         lock=options["lock"],
+        objective=options["objective"],
     )
 
 

@@ -19,6 +19,7 @@ def run(
     strategy: options.Strategy = None,
     window: options.Windows = None,
     min_saving: options.MinSaving = None,
+    objective: options.Objective = None,
     zone: options.Zone = None,
     provider: options.Provider = None,
     forecast: options.Forecast = None,

@@ -13,14 +13,17 @@ from carbonwait.cli.console import new_table as _table
 from carbonwait.cli.output import printable
 from carbonwait.core.errors import Mistake
 from carbonwait.core.labels import cpu_label, gpu_label, ram_label
+from carbonwait.core.objective import named
 from carbonwait.core.records import Energy, Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
     format_grams,
     format_instant,
     format_kwh,
+    format_money,
     format_span,
 )
+from carbonwait.ledger.costs import CostTotals
 from carbonwait.ledger.totals import Totals
 from carbonwait.process.signals import ENDING, SignalQueue
 from carbonwait.stories.history import Entry
@@ -121,6 +124,7 @@ def honest_words(report: Report) -> list[str]:
     methods = ", ".join(f"{method} {count:,}" for method, count in sorted(report.methods.items()))
     if rungs:
         lines.append(f"Planned on (runs): {rungs}. CPU energy by (runs): {methods}.")
+    lines += [_cost_line(cost, report) for cost in report.costs]
     total = report.total
     if total is None:
         return lines
@@ -139,6 +143,23 @@ def honest_words(report: Report) -> list[str]:
     if total.deadline_missed:
         lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
+
+
+def _cost_line(costs: CostTotals, report: Report) -> str:
+    """What the runs with a price of one currency and kind have cost, and would have."""
+    totals = report.marginal if costs.signal_kind == "marginal" else report.total
+    cost = costs.cost
+
+    def money(amount: float | None) -> str:
+        return format_money(amount, cost.currency)
+
+    parts = [money(cost.actual), f"{money(cost.if_now)} at once"]
+    if costs.static_runs == costs.runs:
+        parts.append(f"{money(cost.if_static)} in window")
+    share = "" if costs.saving_pct is None else f" ({costs.saving_pct:.0f} %)"
+    parts.append(f"est. saving {money(costs.saving)}{share}")
+    among = f"{costs.runs:,} of {0 if totals is None else totals.runs:,} runs"
+    return f"Cost at {cost.kind} prices, where known ({among}): {', '.join(parts)}."
 
 
 # --- runs and show ------------------------------------------------------------------------------
@@ -246,11 +267,31 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("if dynamic", format_grams(emissions.if_dynamic_g)),
         ("best in hindsight", format_grams(emissions.best_g)),
         ("estimated saving", format_grams(emissions.saving_g)),
+        *_cost_facts(run),
         ("accounting", f"{run.accounting}, intensities: {run.basis or 'none'}"),
     ]
     if run.static_assumed:
         facts.append(("static window", "assumed, 01:00-05:00"))
     return facts
+
+
+def _cost_facts(run: Run) -> list[tuple[str, str]]:
+    cost = run.cost
+    objective = named(run.objective)
+    text = objective if isinstance(objective, str) else f"{objective:g} carbon, rest price"
+    facts = [("objective", text)]
+    if cost.currency is None:
+        return [*facts, ("cost", "unknown")]
+    figures = (
+        ("cost at once", cost.if_now),
+        ("cost in window", cost.if_static),
+        ("cost if dynamic", cost.if_dynamic),
+        ("least in hindsight", cost.best),
+        ("est. cost saving", cost.saving),
+    )
+    paid = f"{format_money(cost.actual, cost.currency)} at {cost.kind} prices"
+    rest = [(name, format_money(amount, cost.currency)) for name, amount in figures]
+    return [*facts, ("cost", paid), *rest]
 
 
 def _met(run: Run) -> str:

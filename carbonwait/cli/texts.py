@@ -1,5 +1,6 @@
 """Plans and runs in words, for people."""
 
+from carbonwait.core.objective import CARBON, named
 from carbonwait.core.planner import Plan
 from carbonwait.core.records import Instant, Run
 from carbonwait.core.units import (
@@ -7,6 +8,7 @@ from carbonwait.core.units import (
     format_grams,
     format_kwh,
     format_local,
+    format_money,
     format_span,
 )
 from carbonwait.stories.intensities import Outlook
@@ -31,10 +33,14 @@ def plan_lines(thought: Forethought, *, verbose: bool = False) -> list[str]:
         ("start", start_line(thought)),
         ("why", plan.reason),
         ("intensity", _intensities(plan)),
-        ("estimated saving", saving_line(plan.saving_pct)),
+        *_price(thought),
+        ("estimated saving", saving_line(thought)),
     ]
+    if task.carbon_weight < CARBON:
+        lines.insert(4, ("objective", objective_line(thought)))
     if verbose:
-        lines.insert(5, ("latest start", _at(plan.latest_start, thought)))
+        position = [name for name, _ in lines].index("why")
+        lines.insert(position, ("latest start", _at(plan.latest_start, thought)))
         lines.append(("candidates", str(len(plan.candidates))))
     lines += [("note", note) for note in thought.outlook.notes]
     return [f"{name + ':':<18}{text}" for name, text in lines]
@@ -69,9 +75,43 @@ def start_line(thought: Forethought) -> str:
     return f"{_at(thought.plan.start, thought)}, in {format_span(wait_s)}"
 
 
-def saving_line(saving_pct: float | None) -> str:
-    """An estimated saving, negative ones too."""
-    return "unknown" if saving_pct is None else f"{saving_pct:.0f} %"
+def saving_line(thought: Forethought) -> str:
+    """The estimated saving, negative ones too; that of money as well where prices are known."""
+    saving_pct = thought.plan.saving_pct
+    emissions = "unknown" if saving_pct is None else f"{saving_pct:.0f} %"
+    if thought.prices.prices is None:
+        return emissions
+    return f"{emissions} of emissions, {_cost_saving(thought)} of cost"
+
+
+def _cost_saving(thought: Forethought) -> str:
+    """A percentage, or money where electricity costs nothing now."""
+    prices, now = thought.prices.prices, thought.price(thought.now)
+    then = thought.price(thought.plan.start)
+    if prices is None or now is None or then is None:
+        return "unknown"
+    if now <= 0:
+        return f"{format_money(now - then, prices.currency)}/kWh"
+    return f"{100 * (now - then) / now:.0f} %"
+
+
+def objective_line(thought: Forethought) -> str:
+    """What is minimised, and whether it could be."""
+    name = named(thought.task.carbon_weight)
+    text = name if isinstance(name, str) else f"{name:g} carbon, {1 - name:g} price"
+    return text if thought.prices.prices else f"{text}; no price is known, planned on carbon"
+
+
+def _price(thought: Forethought) -> list[tuple[str, str]]:
+    """What electricity costs then and now, where that is known."""
+    prices = thought.prices.prices
+    if prices is None:
+        return []
+    now, then = (
+        f"{format_money(thought.price(at), prices.currency)}/kWh"
+        for at in (thought.now, thought.plan.start)
+    )
+    return [("price", f"{then} then, {now} now ({prices.kind}, {prices.provider})")]
 
 
 def ended_line(run: Run) -> str:
@@ -90,7 +130,11 @@ def ended_line(run: Run) -> str:
         saved = f", estimated saving {format_grams(run.emissions.saving_g)}"
         if run.emissions.if_now_g:
             saved += f" ({100 * run.emissions.saving_g / run.emissions.if_now_g:.0f} %)"
-    return f"run {run.id}: {status} after {format_span(length_s)}; {energy}, {emitted} CO2eq{saved}"
+    cost = ""
+    if run.cost.currency is not None:
+        cost = f", {format_money(run.cost.actual, run.cost.currency)}"
+    account = f"{energy}, {emitted} CO2eq{saved}{cost}"
+    return f"run {run.id}: {status} after {format_span(length_s)}; {account}"
 
 
 def _at(instant: Instant, thought: Forethought) -> str:

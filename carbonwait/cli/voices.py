@@ -161,6 +161,6 @@ def _status(thought: Forethought, now: Instant, left_s: float) -> str:
     shown_s = left_s if left_s <= _LAST_MINUTE_S else -(-left_s // 60) * 60
     return (
         f"waiting until {start}, {format_span(shown_s)} left | {intensity(means.now)} now, "
-        f"{intensity(means.chosen)} then | estimated saving {saving_line(thought.plan.saving_pct)}"
+        f"{intensity(means.chosen)} then | estimated saving {saving_line(thought)}"
         f" | Ctrl-C cancels, kill -USR1 {os.getpid()} starts now"
     )

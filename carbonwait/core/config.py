@@ -10,11 +10,14 @@ from datetime import UTC, tzinfo
 from typing import Any, cast, get_args
 
 from carbonwait.core.errors import Mistake
+from carbonwait.core.objective import ALLOWED, parse_weight
 from carbonwait.core.records import Strategy
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.core.windows import Window, parse_window
 
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
+# Those of `carbonwait.grid.price_registry`, which this floor does not know.
+PRICE_PROVIDERS = ("octopus_agile", "awattar", "energinet", "energy_charts")
 
 Check = Callable[[str, Any], Any]
 FindZone = Callable[[str], tzinfo | None]
@@ -31,6 +34,7 @@ class JobDefaults:
     strategy: Strategy | None = None
     min_saving_pct: float | None = None
     lock: str | None = None
+    objective: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Config:
     window_zone: tzinfo | None = None
     idle_watts: float = 0.0
     record_command: bool = True
+    prices: str | bool = False
     providers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
@@ -65,6 +70,7 @@ def config_from(document: Mapping[str, Any], find_zone: FindZone) -> Config:
         window_zone=static.get("timezone"),
         idle_watts=top.get("idle_watts", 0.0),
         record_command=top.get("record_command", True),
+        prices=top.get("prices", False),
         providers=top.get("providers", {}),
     )
 
@@ -145,6 +151,22 @@ def _choice(*allowed: str) -> Check:
     return check
 
 
+def _objective(key: str, value: object) -> float:
+    """`carbon`, `price` or a number; a number in quotes is one as well."""
+    number = isinstance(value, int | float | str) and not isinstance(value, bool)
+    try:
+        return parse_weight(str(value) if number else "")
+    except Mistake:
+        raise _wrong(key, value, ALLOWED) from None
+
+
+def _prices(key: str, value: object) -> object:
+    """A switch, or the name of a provider that is preferred."""
+    if not isinstance(value, bool) and value not in PRICE_PROVIDERS:
+        raise _wrong(key, value, f"true, false, {', '.join(PRICE_PROVIDERS)}")
+    return value
+
+
 def _parsed(parse: Callable[[str], object], *, keep: bool = True) -> Check:
     """Text that a parser takes; kept as text, since some of it is relative to a later now."""
 
@@ -194,12 +216,14 @@ _JOB: dict[str, Check] = {
     "duration": _parsed(parse_span),
     "strategy": _choice(*STRATEGIES),
     "min_saving": _number(0, 100, "a number from 0 to 100 (percent)"),
+    "objective": _objective,
 }
 # A lock is of a job: in common it would be one for all of them.
 _NAMED_JOB: dict[str, Check] = _JOB | {"lock": _text}
 _TOP: dict[str, Check] = _JOB | {
     "idle_watts": _number(0, 1e6, "a number from 0 to 1000000 (watts)"),
     "record_command": _flag,
+    "prices": _prices,
 }
 _KEY: dict[str, Check] = {"token": _secret, "token_file": _text}
 _PROVIDERS: dict[str, dict[str, Check]] = {

@@ -16,6 +16,7 @@ from datetime import UTC, tzinfo
 
 from carbonwait.core.durations import Durations
 from carbonwait.core.landscape import Candidate, Choice, Landscape
+from carbonwait.core.objective import CARBON, words
 from carbonwait.core.records import Instant, Strategy
 from carbonwait.core.series import Series
 from carbonwait.core.windows import Window, next_opening, parse_window
@@ -29,6 +30,7 @@ class Task:
 
     `windows` are the user's static windows in `zone`; without any, 01:00-05:00 is assumed.
     `idle_ratio` is the power drawn while waiting over the power drawn while running.
+    `carbon_weight` is that of carbon against price in the objective that `plan` is given.
     """
 
     submitted: Instant
@@ -39,6 +41,7 @@ class Task:
     zone: tzinfo = UTC
     min_saving_pct: float = 1.0
     idle_ratio: float = 0.0
+    carbon_weight: float = CARBON
 
     @property
     def latest_start(self) -> Instant:
@@ -87,8 +90,9 @@ def plan(
 ) -> Plan:
     """The plan as of `now`, with what `series` says of the future.
 
-    `planned` is the start planned so far, once the wait has begun. `objective` is what to minimise
-    in place of the intensity, on the same time axis.
+    `planned` is the start planned so far, once the wait has begun. The start is that with the least
+    of `objective`, a series of scores, where one is given; the intensities and the saving that are
+    told are those of `series` all the same.
     """
     latest_start = task.latest_start
     static_start = static_opening(task, now)
@@ -116,7 +120,7 @@ def plan(
     elif task.strategy == "static":
         start, reason = _static(static_start, now, latest_start)
     else:
-        start, reason = choice.start, _reason(choice, task, objective)
+        start, reason = choice.start, _reason(choice, task)
 
     intensities = Intensities(
         now=mean_now,
@@ -164,23 +168,26 @@ def _static(opens: Instant, now: Instant, latest_start: Instant) -> tuple[Instan
     return opens, "the static window is open" if opens <= now else "the static window opens then"
 
 
-def _reason(choice: Choice, task: Task, objective: Series | None) -> str:
+def _reason(choice: Choice, task: Task) -> str:
     """One sentence for the user."""
-    saving = f"{choice.saving_pct:.0f} %" if choice.saving_pct is not None else "nothing"
-    best = "cleanest" if objective is None else "best"
+    said = words(task.carbon_weight)
     match choice.why:
         case "nothing covered":
             return "the forecast covers no possible run"
         case "now":
-            return f"no later start is {'cleaner' if objective is None else 'better'}"
+            return f"no later start is {said.better}"
         case "gap now":
-            return f"the forecast has a gap now; the {best} start that it covers"
+            return f"the forecast has a gap now; the {said.best} start that it covers"
         case "too little":
             least = f"{task.min_saving_pct:g} %"
-            return f"waiting is expected to save {choice.saving_pct:.1f} %, less than {least}"
+            saving = f"{choice.saving_pct:.1f} %{said.of}"
+            return f"waiting is expected to save {saving}, less than {least}"
         case "kept":
             return "no other start is enough of an improvement on the planned one"
-    return f"the {best} start before the deadline, expected to save {saving}"
+    if choice.saving_pct is None:
+        return f"the {said.best} start before the deadline"
+    expected = f"expected to save {choice.saving_pct:.0f} %{said.of}"
+    return f"the {said.best} start before the deadline, {expected}"
 
 
 def _candidates(
@@ -201,13 +208,17 @@ def _saving_pct(
     start: Instant,
     mean_then: float | None,
 ) -> float | None:
-    """What starting at `start` saves of the emissions of a start at `now`, waiting counted."""
+    """What starting at `start` saves of the emissions of a start at `now`, waiting counted.
+
+    Of what is not above zero at `now`, as a price may be, it is a percentage of the size.
+    """
     if mean_now is None or mean_then is None:
         return None
-    if mean_now == 0:
-        return 0.0
     waiting = task.idle_ratio * series.integral(now, start) / _mean_s(task.durations)
-    return 100 * (mean_now - mean_then - waiting) / mean_now
+    saving = mean_now - mean_then - waiting
+    if mean_now == 0:
+        return 100.0 if saving > 0 else 0.0
+    return 100 * saving / abs(mean_now)
 
 
 def _mean_s(durations: Durations) -> float:

@@ -17,6 +17,7 @@ Scope = Literal["direct", "life-cycle", "unknown"]
 State = Literal["waiting", "running", "paused", "finished", "aborted", "lost"]
 Accounting = Literal["none", "pending", "settled"]
 Basis = Literal["actual", "forecast", "typical", "mixed"]
+PriceKind = Literal["retail", "wholesale"]
 Method = Literal["rapl", "nvml", "rocm", "powermetrics", "tdp_model", "ram_model", "none"]
 
 MEASURED_METHODS: frozenset[str] = frozenset({"rapl", "nvml", "rocm", "powermetrics"})
@@ -161,6 +162,30 @@ class Emissions:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What the electricity of a run cost and would have cost, in units of `currency`.
+
+    The same replays as those of `Emissions`; every figure may be negative, as prices may.
+    """
+
+    currency: str | None = None
+    kind: PriceKind | None = None
+    actual: float | None = None
+    if_now: float | None = None
+    if_static: float | None = None
+    if_dynamic: float | None = None
+    best: float | None = None
+    waiting: float | None = None
+
+    @property
+    def saving(self) -> float | None:
+        """`if_now` less `actual` and `waiting`; negative where waiting did harm."""
+        if self.if_now is None or self.actual is None or self.waiting is None:
+            return None
+        return self.if_now - self.actual - self.waiting
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided at one moment, on which forecast, and why."""
 
@@ -191,7 +216,8 @@ class Run:
     job's and the whole machine's busy CPU seconds over the run. `energy` is the job's part,
     `machine_energy` the machine's. `measured_j` is how much of `energy` was measured rather than
     estimated. `uncovered_s` is how long no meter looked, or a component that it meters was unknown.
-    `gpus` lists the devices that the job was allowed to see, None for all of them.
+    `gpus` lists the devices that the job was allowed to see, None for all of them. `objective` is
+    the weight of carbon against price that was asked for; `cost` is empty where no price was known.
     """
 
     id: str
@@ -233,6 +259,8 @@ class Run:
     emissions: Emissions = field(default_factory=Emissions)
     accounting: Accounting = "none"
     basis: Basis | None = None
+    objective: float = 1.0
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def wait_s(self) -> float | None:

@@ -153,5 +153,17 @@ def format_kwh(kwh: float | None) -> str:
     return f"{_three(kwh * 1e6)} mWh"
 
 
+def format_money(amount: float | None, currency: str | None) -> str:
+    """Two decimals from one unit of the currency on, below that three figures: `0.00213 EUR`."""
+    if amount is None or currency is None:
+        return "unknown"
+    size = abs(amount)
+    if size >= 0.9995 or size == 0:
+        return f"{amount:,.2f} {currency}"
+    # A fraction as the logarithm would give it, but never in powers of ten.
+    decimals = next(n for n in range(3, 15) if size >= 0.9995 * 10.0 ** (2 - n) or n == 14)
+    return f"{amount:.{decimals}f} {currency}"
+
+
 def _three(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -8,7 +8,7 @@ Unverified: how many requests are allowed.
 from collections.abc import Mapping
 
 from carbonwait.core.errors import ProviderUnavailable
-from carbonwait.core.records import Instant
+from carbonwait.core.records import Instant, PriceKind
 from carbonwait.grid.points import Point, epoch, number, rows
 from carbonwait.grid.prices import PriceSlot, asked, price_slots
 from carbonwait.grid.protocol import Fetch
@@ -27,6 +27,7 @@ class Awattar:
 
     name = "awattar"
     unit = "EUR/MWh"
+    kind: PriceKind = "wholesale"
     licence = "aWATTar, https://www.awattar.at"
     refresh_s = 3600.0
 
@@ -38,14 +39,16 @@ class Awattar:
         return zone in BASE_URLS
 
     def prices(
-        self, zone: str, now: Instant, until: Instant, fetch: Fetch
+        self, zone: str, now: Instant, until: Instant, fetch: Fetch, since: Instant | None = None
     ) -> tuple[PriceSlot, ...]:
         """Hours as far as they are published. Raises ProviderUnavailable."""
         base_url = str(self._base_url or BASE_URLS[zone]).rstrip("/")
-        span = {"start": _milliseconds(now - now % _HOUR_S), "end": _milliseconds(until)}
+        begin = now if since is None else since
+        span = {"start": _milliseconds(begin - begin % _HOUR_S), "end": _milliseconds(until)}
         unknown = "the service has retired this address"
         document = asked(fetch, f"{base_url}/v1/marketdata", span, self.name, unknown)
-        return price_slots(parse(document), now, until, f"{self.name}: no prices for {zone}")
+        who = f"{self.name}: no prices for {zone}"
+        return price_slots(parse(document), now, until, who, since)
 
 
 def parse(document: object) -> list[Point]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from carbonwait.core.errors import ProviderUnavailable
-from carbonwait.core.records import Instant
+from carbonwait.core.records import Instant, PriceKind
 from carbonwait.grid.energinet import BASE_URL
 from carbonwait.grid.points import Point, instant, number, rows
 from carbonwait.grid.prices import PriceSlot, asked, price_slots
@@ -35,6 +35,7 @@ class EnerginetPrices:
 
     name = "energinet"
     unit = "EUR/MWh"
+    kind: PriceKind = "wholesale"
     licence = "Energinet, Energi Data Service"
     refresh_s = 3600.0
 
@@ -46,13 +47,14 @@ class EnerginetPrices:
         return zone in AREAS
 
     def prices(
-        self, zone: str, now: Instant, until: Instant, fetch: Fetch
+        self, zone: str, now: Instant, until: Instant, fetch: Fetch, since: Instant | None = None
     ) -> tuple[PriceSlot, ...]:
         """Slots as far as they are published. Raises ProviderUnavailable."""
         import json
 
+        begin = now if since is None else since
         params = {
-            "start": _iso(now - now % _HOUR_S),
+            "start": _iso(begin - begin % _HOUR_S),
             "end": _iso(until),
             "timezone": "UTC",
             "filter": json.dumps({"PriceArea": [AREAS[zone]]}, separators=(",", ":")),
@@ -62,7 +64,7 @@ class EnerginetPrices:
         who = f"{self.name}: no prices for {zone}"
         url = f"{self._base_url}/dataset/DayAheadPrices"
         document = asked(fetch, url, params, self.name, "the service has retired this dataset")
-        return price_slots(parse(document, AREAS[zone]), now, until, who)
+        return price_slots(parse(document, AREAS[zone]), now, until, who, since)
 
 
 def parse(document: object, area: str) -> list[Point]:

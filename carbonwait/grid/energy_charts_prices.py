@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from carbonwait.core.errors import ProviderUnavailable
-from carbonwait.core.records import Instant
+from carbonwait.core.records import Instant, PriceKind
 from carbonwait.grid.energy_charts import BASE_URL
 from carbonwait.grid.points import Point, epoch, number
 from carbonwait.grid.prices import PriceSlot, asked, price_slots
@@ -38,6 +38,7 @@ class EnergyChartsPrices:
 
     name = "energy_charts"
     unit = "EUR/MWh"
+    kind: PriceKind = "wholesale"
     licence = "Energy-Charts.info, CC BY 4.0"
     refresh_s = 3600.0
 
@@ -49,20 +50,20 @@ class EnergyChartsPrices:
         return zone in BIDDING_ZONES
 
     def prices(
-        self, zone: str, now: Instant, until: Instant, fetch: Fetch
+        self, zone: str, now: Instant, until: Instant, fetch: Fetch, since: Instant | None = None
     ) -> tuple[PriceSlot, ...]:
         """Slots as far as they are published. Raises ProviderUnavailable."""
         # Days are local ones and begin earlier than here; beyond tomorrow there is never a price.
         params = {
             "bzn": BIDDING_ZONES[zone],
-            "start": _day(now),
+            "start": _day(now if since is None else since),
             "end": _day(now + _DAY_S),
         }
         who = f"{self.name}: no prices for {zone}"
         document = asked(
             fetch, f"{self._base_url}/price", params, self.name, f"no prices for {zone}"
         )
-        return price_slots(parse(document), now, until, who)
+        return price_slots(parse(document), now, until, who, since)
 
 
 def parse(document: object) -> list[Point]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from carbonwait.core.errors import Mistake, ProviderUnavailable
-from carbonwait.core.records import Instant
+from carbonwait.core.records import Instant, PriceKind
 from carbonwait.grid.points import Point, instant, number, rows
 from carbonwait.grid.prices import PriceSlot, asked, price_slots, setting
 from carbonwait.grid.protocol import Fetch
@@ -34,6 +34,7 @@ class OctopusAgile:
 
     name = "octopus_agile"
     unit = "GBP/kWh"
+    kind: PriceKind = "retail"
     licence = "Octopus Energy, https://octopus.energy"
     refresh_s = 3600.0
 
@@ -53,15 +54,16 @@ class OctopusAgile:
         return zone == "GB"
 
     def prices(
-        self, zone: str, now: Instant, until: Instant, fetch: Fetch
+        self, zone: str, now: Instant, until: Instant, fetch: Fetch, since: Instant | None = None
     ) -> tuple[PriceSlot, ...]:
         """Half hours as far as they are published. Raises ProviderUnavailable."""
         url = (
             f"{self._base_url}/v1/products/{self._product}/electricity-tariffs/"
             f"E-1R-{self._product}-{self._region}/standard-unit-rates/"
         )
+        begin = now if since is None else since
         params: dict[str, str] | None = {
-            "period_from": _iso(now - now % _HALF_HOUR_S),
+            "period_from": _iso(begin - begin % _HALF_HOUR_S),
             "period_to": _iso(until),
             "page_size": "1500",
         }
@@ -74,7 +76,7 @@ class OctopusAgile:
             document = asked(fetch, following, params, self.name, unknown)
             points.extend(parse(document, until))
             following, params = self._next(document), None
-        return price_slots(points, now, until, f"{self.name}: no prices for {zone}")
+        return price_slots(points, now, until, f"{self.name}: no prices for {zone}", since)
 
     def _next(self, document: object) -> str | None:
         """The address of the next page, if it is one of the same service."""

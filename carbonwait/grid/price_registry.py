@@ -21,9 +21,16 @@ Config = Callable[[str], Mapping[str, object]]
 """The config table of a provider, by its name."""
 
 
-def price_provider(zone: str, config: Config) -> PriceProvider | None:
-    """The provider of a zone's prices, None if nobody offers them. Raises Mistake."""
-    for name, make in PRICE_PROVIDERS.items():
-        if make({}).covers(zone):
-            return make(config(name))
-    return None
+def price_providers(zone: str, config: Config, preferred: str | None = None) -> list[PriceProvider]:
+    """The providers of a zone's prices, the one that serves it first. Raises Mistake.
+
+    The one that is preferred, by its name, goes before the others where it covers the zone.
+    """
+    names = dict.fromkeys(([] if preferred is None else [preferred]) + [*PRICE_PROVIDERS])
+    covering = (name for name in names if PRICE_PROVIDERS[name]({}).covers(zone))
+    return [PRICE_PROVIDERS[name](config(name)) for name in covering]
+
+
+def price_provider(zone: str, config: Config, preferred: str | None = None) -> PriceProvider | None:
+    """The provider that serves a zone with prices, None if nobody offers them. Raises Mistake."""
+    return next(iter(price_providers(zone, config, preferred)), None)

@@ -8,11 +8,16 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from carbonwait.core.errors import Mistake, ProviderUnavailable
-from carbonwait.core.records import Instant
+from carbonwait.core.records import Instant, PriceKind
+from carbonwait.core.series import Series, Slot
 from carbonwait.grid.http import HttpRefusal
 from carbonwait.grid.points import Point, spans_of
 from carbonwait.grid.protocol import Fetch
 from carbonwait.grid.refusals import meaning, reworded
+
+_KWH_IN = {"kWh": 1.0, "MWh": 1000.0}
+# Exchanges cap their prices at a few euros per kWh: beyond this it is no price.
+_MOST_PER_KWH = 100.0
 
 
 class PriceSlot(NamedTuple):
@@ -39,6 +44,10 @@ class PriceProvider(Protocol):
         """Currency and energy, as in `GBP/kWh` or `EUR/MWh`."""
 
     @property
+    def kind(self) -> PriceKind:
+        """What a household pays, or the price at the exchange without fees and taxes."""
+
+    @property
     def licence(self) -> str:
         """Whose data it is and under which terms, in one line."""
 
@@ -50,26 +59,45 @@ class PriceProvider(Protocol):
         """True if the provider has prices of this zone."""
 
     def prices(
-        self, zone: str, now: Instant, until: Instant, fetch: Fetch
+        self, zone: str, now: Instant, until: Instant, fetch: Fetch, since: Instant | None = None
     ) -> tuple[PriceSlot, ...]:
         """The slots that touch `[now, until)` as far as they are known, ascending, no overlaps.
 
-        Slots keep their whole length; a hole between two is a price that is not known. Raises
-        ProviderUnavailable, also if nothing from `now` on is known.
+        With `since`, an instant before `now`, those from there on as well. Slots keep their whole
+        length; a hole between two is a price that is not known. Raises ProviderUnavailable, also
+        if nothing from `now` on is known.
         """
 
 
 def price_slots(
-    points: Iterable[Point], now: Instant, until: Instant, who: str
+    points: Iterable[Point],
+    now: Instant,
+    until: Instant,
+    who: str,
+    since: Instant | None = None,
 ) -> tuple[PriceSlot, ...]:
-    """The points as slots that touch `[now, until)`. Raises ProviderUnavailable if none does.
+    """The points as slots that touch `[since, until)`; `since` is `now` if not given.
 
-    `who` begins the message, as in `awattar: no prices for DE`.
+    Raises ProviderUnavailable if none is from `now` on; `who` begins the message, as in
+    `awattar: no prices for DE`.
     """
-    spans = [span for span in spans_of(points) if span.start < until and span.end > now]
-    if not spans:
+    begin = now if since is None else min(since, now)
+    spans = [span for span in spans_of(points) if span.start < until and span.end > begin]
+    if not spans or spans[-1].end <= now:
         raise ProviderUnavailable(f"{who} from now on")
     return tuple(PriceSlot(span.start, span.end, span.value) for span in spans)
+
+
+def currency(unit: str) -> str:
+    """The currency of a unit: EUR of `EUR/MWh`."""
+    return unit.partition("/")[0]
+
+
+def per_kwh(slots: Iterable[PriceSlot], unit: str) -> Series:
+    """The plausible prices per kWh as a series; they have been published, so they are final."""
+    kwh = _KWH_IN[unit.partition("/")[2]]
+    prices = (Slot(slot.start, slot.end, slot.price / kwh, "actual") for slot in slots)
+    return Series(slot for slot in prices if abs(slot.g_per_kwh) <= _MOST_PER_KWH)
 
 
 def asked(

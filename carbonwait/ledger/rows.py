@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from carbonwait.core.attribution import MeteredSlot
+from carbonwait.core.prices import Prices
 from carbonwait.core.records import (
+    Cost,
     Decision,
     Emissions,
     Energy,
@@ -55,6 +57,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "energy": (Energy, ""),
     "machine_energy": (Energy, "machine_"),
     "emissions": (Emissions, ""),
+    "cost": (Cost, "cost_"),
 }
 _PLAIN = tuple(field for field in Run.__slots__ if field not in _PARTS)
 _NESTED = tuple(
@@ -64,6 +67,8 @@ _NESTED = tuple(
 )
 
 RUN_COLUMNS = (*_PLAIN, *(column for _, _, column in _NESTED))
+# What a record that was made before there was such a column says; of the others it says NULL.
+ADDED: dict[str, Any] = {"objective": 1.0}
 # Stored for the sake of sums; the records compute them.
 DERIVED_COLUMNS = ("energy_j", "saving_g")
 SLOT_COLUMNS = (
@@ -72,6 +77,7 @@ SLOT_COLUMNS = (
 )
 DECISION_COLUMNS = ("at", "start", "rung", "issued", "reason")
 SOURCE_COLUMNS = StoredSeries._fields[1:]
+PRICE_COLUMNS = Prices._fields[1:]
 
 
 def values_of(run: Run) -> tuple[Any, ...]:
@@ -135,14 +141,14 @@ def loaded(row: Row) -> list[Any]:
     return [v.decode(errors="surrogatepass") if isinstance(v, bytes) else v for v in row]
 
 
-def packed(stored: StoredSeries) -> tuple[bytes, bytes]:
+def packed(stored: StoredSeries | Prices) -> tuple[bytes, bytes]:
     """Digest and compressed points; the digest leaves out when the series was retrieved."""
     import hashlib
     import json
     import zlib
 
     points = json.dumps(list(stored.series), allow_nan=False).encode()
-    source = [getattr(stored, column) for column in SOURCE_COLUMNS if column != "retrieved"]
+    source = [getattr(stored, column) for column in stored._fields[1:] if column != "retrieved"]
     digest = hashlib.blake2b(points + json.dumps(source).encode(), digest_size=16).digest()
     return digest, zlib.compress(points)
 
@@ -154,3 +160,12 @@ def unpacked(row: Row) -> StoredSeries:
 
     points, *source = row
     return StoredSeries(series_from(json.loads(zlib.decompress(points))), *loaded(source))
+
+
+def unpacked_prices(row: Row) -> Prices:
+    """The prices of their compressed points and `PRICE_COLUMNS`."""
+    import json
+    import zlib
+
+    points, *source = row
+    return Prices(series_from(json.loads(zlib.decompress(points))), *loaded(source))

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from carbonwait.core.errors import LedgerUnavailable
 
+
+class OldLedger(LedgerUnavailable):
+    """The tables have to be brought up to date first, and this was to be done without writing."""
+
+
 # "CWLG"
 APPLICATION_ID = 0x43574C47
 
@@ -146,7 +151,51 @@ _METER_LABELS = (
     "ALTER TABLE runs ADD COLUMN meter_gpu_reading TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS)
+# Money per kWh: `points` as in `series`. The digest is of the points and all of their provenance
+# but `retrieved`.
+_PRICES = """
+CREATE TABLE prices (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    zone TEXT,
+    provider TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    retrieved REAL NOT NULL,
+    points BLOB NOT NULL
+)
+"""
+
+# `objective` is the weight of carbon against price.
+_COST_COLUMNS = (
+    "objective REAL NOT NULL DEFAULT 1.0",
+    "cost_currency TEXT",
+    "cost_kind TEXT",
+    "cost_actual REAL",
+    "cost_if_now REAL",
+    "cost_if_static REAL",
+    "cost_if_dynamic REAL",
+    "cost_best REAL",
+    "cost_waiting REAL",
+    "cost_prices INTEGER REFERENCES prices (id)",
+)
+
+# Holds all that the report adds up by name, in the order in which it does, so that the long rows,
+# in which these columns lie behind the command, are not read. Without prices it is empty.
+_COST_INDEX = """
+CREATE INDEX runs_by_cost ON runs (
+    name, signal_kind, cost_currency, cost_kind, state, submitted, started,
+    cost_actual, cost_if_now, cost_if_static, cost_if_dynamic, cost_best, cost_waiting
+) WHERE cost_currency IS NOT NULL
+"""
+
+_COSTS = (
+    _PRICES,
+    *(f"ALTER TABLE runs ADD COLUMN {column}" for column in _COST_COLUMNS),
+    _COST_INDEX,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS, _COSTS)
 VERSION = len(MIGRATIONS)
 
 
@@ -160,7 +209,7 @@ def require_current(connection: sqlite3.Connection, path: Path, *, may_write: bo
     if version == VERSION:
         return
     if not may_write and version:
-        raise LedgerUnavailable(
+        raise OldLedger(
             f"{path} is of the earlier version {version} and cannot be brought up to date, being "
             "read-only; copy it and set CARBONWAIT_LEDGER to the copy"
         )

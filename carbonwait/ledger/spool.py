@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerUnavailable
+from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Run
 from carbonwait.ledger import rows
 from carbonwait.ledger.connection import make_private_folder
@@ -34,6 +35,7 @@ class SpoolRecord(NamedTuple):
     slots: Sequence[MeteredSlot] = ()
     planned_on: rows.StoredSeries | None = None
     accounted_with: rows.StoredSeries | None = None
+    priced_with: Prices | None = None
 
 
 def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
@@ -102,6 +104,8 @@ def _take_in(ledger: Ledger, record: SpoolRecord) -> bool:
         ledger.replace_energy(run_id, record.slots)
         if record.accounted_with is not None:
             ledger.account_with(run_id, ledger.save_series(record.accounted_with))
+        if record.priced_with is not None:
+            ledger.price_with(run_id, record.priced_with)
     return True
 
 
@@ -128,26 +132,30 @@ def _document(record: SpoolRecord) -> dict[str, Any]:
         "slots": [rows.values_of_slot(slot) for slot in record.slots],
         "planned_on": _series_document(record.planned_on),
         "accounted_with": _series_document(record.accounted_with),
+        "priced_with": _series_document(record.priced_with),
     }
 
 
-def _series_document(stored: rows.StoredSeries | None) -> list[Any] | None:
+def _series_document(stored: rows.StoredSeries | Prices | None) -> list[Any] | None:
     return None if stored is None else [list(stored.series), *stored[1:]]
 
 
 def _record(document: Any) -> SpoolRecord:
     if document["version"] != _VERSION:
         raise ValueError(document["version"])
-    # An earlier version spooled fewer columns; one that is missing and must not be is no record.
-    run = rows.run_from([document["run"].get(column) for column in rows.RUN_COLUMNS])
+    # Files of earlier versions lack what has been added since.
+    values = rows.ADDED | document["run"]
+    run = rows.run_from([values.get(column) for column in rows.RUN_COLUMNS])
     record = SpoolRecord(
         run,
         [Decision(*values) for values in document["decisions"]],
         [rows.slot_from(values) for values in document["slots"]],
         _series(document["planned_on"]),
         _series(document["accounted_with"]),
+        _prices(document.get("priced_with")),
     )
-    points = [s.series for s in (record.planned_on, record.accounted_with) if s is not None]
+    kept = (record.planned_on, record.accounted_with, record.priced_with)
+    points = [s.series for s in kept if s is not None]
     for part in (run, *record.decisions, *record.slots, *chain(*points)):
         if not _fits(part, type(part)):
             raise ValueError(part)
@@ -164,6 +172,13 @@ def _fits(value: Any, kind: Any) -> bool:
         return False
     fields = getattr(kind, "__annotations__", {})
     return all(_fits(getattr(value, field), of) for field, of in fields.items())
+
+
+def _prices(document: list[Any] | None) -> Prices | None:
+    if document is None:
+        return None
+    points, *source = document
+    return Prices(rows.series_from(points), *source)
 
 
 def _series(document: list[Any] | None) -> rows.StoredSeries | None:

@@ -16,9 +16,12 @@ from typing import Any, Self
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
+from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.ledger import rows, totals
 from carbonwait.ledger.connection import connect, in_words
+from carbonwait.ledger.costs import CostTotals, cost_totals
+from carbonwait.ledger.totals import By
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -32,6 +35,7 @@ _SAVE = (
 _SLOT = ", ".join(rows.SLOT_COLUMNS)
 _DECISION = ", ".join(rows.DECISION_COLUMNS)
 _SOURCE = ", ".join(rows.SOURCE_COLUMNS)
+_PRICED = ", ".join(rows.PRICE_COLUMNS)
 
 # Past runs that say how long a job takes: those that did what they were to do, else those that at
 # least ended by themselves.
@@ -146,6 +150,25 @@ class Ledger:
         """Note which series a run was accounted with."""
         self._write("UPDATE runs SET accounted_series = ? WHERE id = ?", series_id, run_id)
 
+    def price_with(self, run_id: str, prices: Prices) -> None:
+        """Keep prices, once only, and note that a run's account stands on them."""
+        digest, points = rows.packed(prices)
+        marks = ", ".join("?" * (len(rows.PRICE_COLUMNS) + 2))
+        with self.transaction():
+            self._write(
+                f"INSERT INTO prices (digest, points, {_PRICED}) VALUES ({marks})"
+                " ON CONFLICT (digest) DO NOTHING",
+                digest,
+                points,
+                *prices[1:],
+            )
+            self._write(
+                "UPDATE runs SET cost_prices = (SELECT id FROM prices WHERE digest = ?)"
+                " WHERE id = ?",
+                digest,
+                run_id,
+            )
+
     def replace_energy(self, run_id: str, slots: Sequence[MeteredSlot]) -> None:
         """Put these slots of energy in place of a run's earlier ones."""
         marks = ", ".join("?" * (len(rows.SLOT_COLUMNS) + 1))
@@ -245,6 +268,15 @@ class Ledger:
         planned, accounted = found[0] if found else (None, None)
         return self._series(planned), self._series(accounted)
 
+    def prices_of(self, run_id: str) -> Prices | None:
+        """What a run was priced with."""
+        found = self._read(
+            f"SELECT points, {_PRICED} FROM prices"
+            " WHERE id = (SELECT cost_prices FROM runs WHERE id = ?)",
+            (run_id,),
+        )
+        return rows.unpacked_prices(found[0]) if found else None
+
     def _series(self, series_id: int | None) -> rows.StoredSeries | None:
         statement = f"SELECT points, {_SOURCE} FROM series WHERE id = ?"
         found = self._read(statement, (series_id,))
@@ -305,3 +337,10 @@ class Ledger:
             return totals.cells(
                 self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
             )
+
+    def costs(
+        self, by: By = "name", *, since: Instant | None = None, until: Instant | None = None
+    ) -> list[CostTotals]:
+        """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
+        with in_words(self.path):
+            return cost_totals(self._connection, by, since=since, until=until)

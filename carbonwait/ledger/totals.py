@@ -69,7 +69,7 @@ def _pct(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else 100 * part / whole
 
 
-_KEYS: dict[By, str] = {
+KEYS: dict[By, str] = {
     "name": "name",
     "zone": "zone",
     "provider": "provider",
@@ -91,7 +91,7 @@ _SUMS = """
     SUM(energy_j IS NULL), SUM(uncovered_s)
 """
 
-_WHERE = """
+WHERE = """
     state IN ('finished', 'lost') AND started IS NOT NULL
     AND submitted >= :since AND submitted < :until
 """
@@ -128,7 +128,7 @@ def cells(
         "utc_offset_s": utc_offset_s,
     }
     statement = (
-        f"SELECT {_CELL}, {_KEYS[by]}, {_SUMS} FROM runs WHERE {_WHERE} GROUP BY 1, 2, 3, 4, 5"
+        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM runs WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5"
     )
     return [_cell(loaded(row)) for row in connection.execute(statement, values)]
 

@@ -12,7 +12,8 @@ from carbonwait.core.attribution import (
     uncovered_s,
 )
 from carbonwait.core.gpus import GpuUser, devices_of, shares
-from carbonwait.core.records import Instant, MeterInfo, MeterRow, Methods, Run, Usage
+from carbonwait.core.prices import Prices
+from carbonwait.core.records import Cost, Instant, MeterInfo, MeterRow, Methods, Run, Usage
 from carbonwait.core.series import Kind, Series
 
 
@@ -77,6 +78,32 @@ def settle(
     )
     run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
     return slots
+
+
+def price(run: Run, slots: Sequence[MeteredSlot], prices: Prices | None) -> None:
+    """Write into `run`, which has been settled, what it cost and would have cost.
+
+    The same sums as those of the emissions, over prices. What a run cost is not known unless all
+    of its time has a price.
+    """
+    if prices is None or run.started is None or run.ended is None:
+        return
+    starts = Starts(
+        run.submitted, run.started, run.ended, run.deadline, run.static_start, run.dynamic_start
+    )
+    figures = account(job_slots(slots), prices.series, starts, idle_watts=run.idle_watts).emissions
+    if figures.actual_g is None:
+        return
+    run.cost = Cost(
+        currency=prices.currency,
+        kind=prices.kind,
+        actual=figures.actual_g,
+        if_now=figures.if_now_g,
+        if_static=figures.if_static_g,
+        if_dynamic=figures.if_dynamic_g,
+        best=figures.best_g,
+        waiting=figures.waiting_g,
+    )
 
 
 def _gpu_shares(

@@ -6,7 +6,7 @@ but for the meter process that is started to see which methods a run would get.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.records import Instant, Rung
@@ -18,6 +18,7 @@ from carbonwait.settings import Settings, cache_folder, ledger_path, read_settin
 from carbonwait.stories.intensities import Intensities, Outlook
 from carbonwait.stories.meters import examine_meters
 from carbonwait.stories.planning import Request, prepare
+from carbonwait.stories.prices import PriceOutlook
 
 _AHEAD_S = 24 * 3600.0
 _OLDEST_SANE_S = 1_767_225_600.0  # 2026-01-01: an earlier clock has not been set
@@ -51,13 +52,16 @@ def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagn
     """Look at everything once. Raises Mistake for options that cannot be used."""
     settings = read_settings(environ)
     preparation = prepare(request, settings, environ, now=now, past=())
-    outlook = preparation.think(now).outlook
+    thought = preparation.think(now)
+    prices = thought.prices
+    reasons = [text for text in thought.outlook.warnings if text not in prices.warnings]
+    outlook = replace(thought.outlook, warnings=tuple(reasons))
     checks = [
         _config(settings),
         _zone(outlook),
         *_forecast(outlook, now),
         *_providers(outlook.zone, settings, environ, now),
-        _prices(outlook.zone, settings),
+        _prices(outlook.zone, settings, prices),
         *(Check(m.name, m.ok, m.detail, m.remedy) for m in examine_meters(environ)),
         _ledger(environ),
         _cache(environ),
@@ -133,12 +137,18 @@ def _provider(
     return Check(f"provider {name}", False, f"{reason}; {detail}", remedy)
 
 
-def _prices(zone: str | None, settings: Settings) -> Check:
-    """Who has the zone's day-ahead prices; nobody is asked, since nothing is planned on them."""
-    provider = None if zone is None else price_provider(zone, settings.provider)
+def _prices(zone: str | None, settings: Settings, seen: PriceOutlook) -> Check:
+    """Who has the zone's day-ahead prices; they are asked only if the config has runs need them."""
+    if seen.warnings:
+        remedy = "check the network, or leave objective and prices out of the config"
+        return Check("prices", False, seen.warnings[0], remedy)
+    wanted = settings.config.prices
+    preferred = wanted if isinstance(wanted, str) else None
+    provider = None if zone is None else price_provider(zone, settings.provider, preferred)
     if provider is None:
         return Check("prices", True, "no provider has day-ahead prices of this zone")
-    return Check("prices", True, f"{provider.name}, {provider.unit}; {provider.licence}")
+    detail = f"{provider.name}, {provider.unit}, {provider.kind}; {provider.licence}"
+    return Check("prices", True, detail)
 
 
 def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:

@@ -1,7 +1,7 @@
 """The forecast by itself: the series, what it stands on and, for a given duration, the window."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from carbonwait.core.planner import Plan
@@ -29,6 +29,9 @@ def look_ahead(
     request: Request, settings: Settings, environ: Mapping[str, str], now: Instant
 ) -> ForecastView:
     """The forecast up to the deadline of the request, two days by default. Raises Mistake."""
+    if request.duration is None:
+        # No window is shown, so that no price is needed for one.
+        request = replace(request, objective="carbon")
     preparation = prepare(request, settings, environ, now=now, past=())
     thought = preparation.think(now)
     end = max(preparation.task.deadline, now)

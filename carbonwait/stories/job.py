@@ -14,6 +14,7 @@ from signal import SIGCHLD, SIGTERM, Signals
 from carbonwait.core.attribution import merged_rows, slots_between
 from carbonwait.core.errors import CannotRun, MeterUnavailable
 from carbonwait.core.ids import new_id
+from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.core.series import Series
 from carbonwait.metering.keeper import Keeper
@@ -32,7 +33,7 @@ from carbonwait.process.clock import Clock
 from carbonwait.process.owner import this_process
 from carbonwait.process.signals import SignalQueue, meant_for_the_wait, sent_by_a_process
 from carbonwait.settings import Settings
-from carbonwait.stories.accounts import Metered, settle
+from carbonwait.stories.accounts import Metered, price, settle
 from carbonwait.stories.allocation import allocation_warning
 from carbonwait.stories.locking import LOCK_HELD, take_lock
 from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
@@ -331,7 +332,17 @@ class _Job:
             final_kinds=intensities.final_kinds(thought.outlook),
             more_to_come=intensities.more_to_come(thought.outlook),
         )
-        self.recorder.account(self.record, slots, series, thought.outlook)
+        prices = self.prices()
+        price(self.record, slots, prices)
+        self.recorder.account(self.record, slots, series, thought.outlook, prices)
+
+    def prices(self) -> Prices | None:
+        """What electricity cost from submission to the deadline, if that is known."""
+        record = self.record
+        if record.energy.total_j is None or record.ended is None:
+            return None
+        last = max(record.deadline, record.ended)
+        return self.preparation.prices.to_account_with(record.submitted, record.ended, last)
 
 
 def _name(signum: int) -> str:
@@ -364,5 +375,6 @@ def _new_run(
         owner=this_process(),
         latest_start=task.latest_start,
         idle_watts=settings.config.idle_watts,
+        objective=task.carbon_weight,
         gpus=None if visible is None else os.fsdecode(visible),
     )

@@ -10,15 +10,19 @@ from carbonwait.core.config import JobDefaults
 from carbonwait.core.durations import Durations, durations_from, known_duration
 from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.jobname import job_name
-from carbonwait.core.planner import Plan, Task, plan, static_opening
+from carbonwait.core.objective import CARBON, parse_weight, scores
+from carbonwait.core.planner import Plan, Task, expected_mean, plan, static_opening
 from carbonwait.core.records import Instant, Run, Strategy
+from carbonwait.core.series import Series
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.core.windows import parse_window
 from carbonwait.grid import zones
+from carbonwait.ledger.schema import OldLedger
 from carbonwait.ledger.store import Ledger
 from carbonwait.process.clock import local_zone
 from carbonwait.settings import Settings, ledger_path
 from carbonwait.stories.intensities import Intensities, Outlook, choose_zone
+from carbonwait.stories.prices import NO_PRICES, PriceOutlook, PriceSource
 
 DEFAULT_DEADLINE = "12h"
 DEFAULT_MIN_SAVING_PCT = 1.0
@@ -45,6 +49,7 @@ class Request:
     meter: bool = True
     sample: str = "5s"
     lock: str | None = None
+    objective: str | None = None
 
     @property
     def sample_s(self) -> float:
@@ -64,20 +69,39 @@ class Preparation:
     intensities: Intensities
     local: tzinfo
     idle_watts: float
+    prices: PriceSource
     lock: str | None = None
 
-    def think(self, now: Instant) -> "Forethought":
-        """Look at the grid and plan."""
+    def think(self, now: Instant, planned: Instant | None = None) -> "Forethought":
+        """Look at the grid and plan; `planned` is the start planned so far, once the wait began."""
         task = self.task
         longest_s = max(task.durations.support_s[-1], task.durations.longest_s)
         opens = static_opening(task, now)
-        outlook = self.intensities.outlook(
-            now, max(task.deadline, now) + longest_s, opens + longest_s
-        )
+        until = max(task.deadline, now) + longest_s
+        outlook = self.intensities.outlook(now, until, opens + longest_s)
         if outlook.rung == "static" and task.strategy == "now":
             # The window serves for want of a forecast, not for those who do not wait.
             outlook = replace(outlook, rung="now")
-        return Forethought(self.name, task, outlook, _plan(task, outlook, now), now, self.local)
+        prices = self.prices.outlook(now, until, task.latest_start)
+        outlook = replace(
+            outlook,
+            warnings=(*outlook.warnings, *prices.warnings),
+            notes=(*outlook.notes, *prices.notes),
+        )
+        objective = None
+        if task.carbon_weight < CARBON and prices.planned_on:
+            objective = scores(outlook.series, prices.planned_on, task.carbon_weight, now, until)
+        made = _plan(task, outlook, now, objective, planned)
+        return Forethought(self.name, task, outlook, made, now, self.local, prices)
+
+    def has_news(self, now: Instant, start: Instant) -> bool:
+        """True if another plan may differ from the last one; `start` is the planned one."""
+        news = self.intensities.has_news(now, start)
+        return news or self.prices.has_news(now, start)
+
+    def next_look(self, now: Instant, series: Series) -> Instant:
+        """When there may be news; `series` are the intensities planned on."""
+        return min(self.intensities.next_look(now, series), self.prices.next_look(now))
 
     def without_forecast(self, now: Instant) -> "Forethought":
         """The plan of last resort: start now."""
@@ -97,6 +121,11 @@ class Forethought:
     plan: Plan
     now: Instant
     local: tzinfo
+    prices: PriceOutlook = NO_PRICES
+
+    def price(self, start: Instant) -> float | None:
+        """The mean price per kWh over the expected run from a start, None if it is not known."""
+        return expected_mean(self.prices.planned_on, self.task.durations, start)
 
 
 def prepare(
@@ -129,6 +158,7 @@ def prepare(
         zone=settings.config.window_zone or local,
         min_saving_pct=_min_saving_pct(request.min_saving_pct, defaults.min_saving_pct),
         idle_ratio=_idle_ratio(settings.config.idle_watts, past),
+        carbon_weight=_weight(request.objective, defaults.objective),
     )
     provider = _first(request.provider, defaults.provider)
     intensities = Intensities(
@@ -142,7 +172,10 @@ def prepare(
     lock = _first(request.lock, defaults.lock)
     if lock is not None and not lock.strip():
         raise Mistake(f"--lock {lock!r} is no name; leave it out or write one")
-    return Preparation(name, task, intensities, local, settings.config.idle_watts, lock)
+    prices = PriceSource(
+        intensities.choice.zone, task.carbon_weight, settings, environ, give_up=give_up
+    )
+    return Preparation(name, task, intensities, local, settings.config.idle_watts, prices, lock)
 
 
 def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
@@ -154,7 +187,11 @@ def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
         path = ledger_path(environ)
         if not path.exists():
             return ()
-        with Ledger.open(path, create=False, read_only=True) as ledger:
+        try:
+            ledger = Ledger.open(path, create=False, read_only=True)
+        except OldLedger:
+            ledger = Ledger.open(path, create=False)
+        with ledger:
             return ledger.past_runs(name)
     except (LedgerUnavailable, OSError):
         return ()
@@ -174,9 +211,17 @@ def _first(*values: str | None) -> str | None:
     return next((value for value in values if value is not None), None)
 
 
-def _plan(task: Task, outlook: Outlook, now: Instant) -> Plan:
+def _plan(
+    task: Task,
+    outlook: Outlook,
+    now: Instant,
+    objective: Series | None = None,
+    planned: Instant | None = None,
+) -> Plan:
+    if objective is None:
+        task = replace(task, carbon_weight=CARBON)
     if outlook.series or task.strategy != "dynamic":
-        return plan(task, outlook.series, now)
+        return plan(task, outlook.series, now, planned=planned, objective=objective)
     # Without a forecast the rung itself is the strategy: the static window or the present moment.
     strategy: Strategy = "static" if outlook.rung == "static" else "now"
     made = plan(replace(task, strategy=strategy), outlook.series, now)
@@ -201,6 +246,15 @@ def _min_saving_pct(asked: float | None, default: float | None) -> float:
     if not isfinite(asked) or not 0 <= asked <= 100:
         raise Mistake(f"--min-saving {asked:g} is no percentage; write a number from 0 to 100")
     return asked
+
+
+def _weight(asked: str | None, default: float | None) -> float:
+    if asked is None:
+        return CARBON if default is None else default
+    try:
+        return parse_weight(asked)
+    except Mistake as mistake:
+        raise Mistake(f"--{mistake}") from None
 
 
 def _idle_ratio(idle_watts: float, past: Sequence[Run]) -> float:

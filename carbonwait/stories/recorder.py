@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
+from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.core.series import Series
 from carbonwait.ledger import spool
@@ -65,18 +66,27 @@ class Recorder:
         self._write("energy", lambda ledger: ledger.replace_energy(run.id, slots))
 
     def account(
-        self, run: Run, slots: Sequence[MeteredSlot], series: Series, outlook: Outlook
+        self,
+        run: Run,
+        slots: Sequence[MeteredSlot],
+        series: Series,
+        outlook: Outlook,
+        prices: Prices | None = None,
     ) -> None:
-        """Record the end of a run: its slots and the intensities that it was accounted with."""
+        """Record the end of a run: its slots, and the intensities and prices of its account."""
         at = run.ended or run.submitted
         stored = _stored(series, outlook, "actual", at)
-        self._record = self._keep(run)._replace(slots=slots, accounted_with=stored)
+        self._record = self._keep(run)._replace(
+            slots=slots, accounted_with=stored, priced_with=prices
+        )
 
         def write(ledger: Ledger) -> None:
             ledger.save(run)
             ledger.replace_energy(run.id, slots)
             if stored.series:
                 ledger.account_with(run.id, ledger.save_series(stored))
+            if prices is not None:
+                ledger.price_with(run.id, prices)
 
         self._write("account", write)
 

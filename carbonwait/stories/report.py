@@ -14,6 +14,7 @@ from carbonwait.core.errors import Mistake
 from carbonwait.core.records import Instant
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.grid.zones import local_timezone
+from carbonwait.ledger.costs import CostTotals, all_keys
 from carbonwait.ledger.totals import By, Cell, Totals, added
 from carbonwait.process.clock import local_zone
 from carbonwait.stories.upkeep import opened
@@ -25,7 +26,8 @@ KEYS = ("name", "zone", "provider", "strategy", "rung")
 class Report:
     """Totals by group, most emissions first, and by local day, oldest first.
 
-    `rungs` and `methods` say how many runs stood on which rung and which CPU meter.
+    `rungs` and `methods` say how many runs stood on which rung and which CPU meter. `costs` are of
+    the runs that have a price, by currency, of all runs and of those of each group.
     """
 
     since: Instant | None
@@ -37,6 +39,8 @@ class Report:
     methods: dict[str, int] = field(default_factory=dict)
     marginal: Totals | None = None
     marginal_groups: list[Totals] = field(default_factory=list)
+    costs: list[CostTotals] = field(default_factory=list)
+    group_costs: list[CostTotals] = field(default_factory=list)
 
 
 def make_report(
@@ -59,6 +63,7 @@ def make_report(
         if ledger is None:
             return Report(first, last)
         cells = ledger.totals(cast(By, by), since=first, until=last, utc_offset_s=offset_s)
+        costs = ledger.costs(cast(By, by), since=first, until=last)
     average = [cell for cell in cells if cell.signal_kind == "average"]
     marginal = [cell for cell in cells if cell.signal_kind == "marginal"]
     return Report(
@@ -71,6 +76,8 @@ def make_report(
         methods=_counts(average, lambda cell: cell.method),
         marginal=added(marginal),
         marginal_groups=_dirtiest_first(_grouped(marginal, lambda cell: cell.key)),
+        costs=all_keys(costs),
+        group_costs=costs,
     )
 
 

@@ -49,8 +49,8 @@ def wait(
         now = clock.wall()
         if now >= thought.plan.start or clock.elapsed() >= cap:
             return Waited(thought)
-        if preparation.intensities.has_news(now, thought.plan.start):
-            thought = preparation.think(now)
+        if preparation.has_news(now, thought.plan.start):
+            thought = preparation.think(now, thought.plan.start)
             on_plan(thought)
             continue
         if not lead_given and now >= thought.plan.start - lead_s:
@@ -60,7 +60,7 @@ def wait(
             _LONGEST_SLEEP_S,
             thought.plan.start - now,
             cap - clock.elapsed(),
-            preparation.intensities.next_look(now, thought.outlook.series) - now,
+            preparation.next_look(now, thought.outlook.series) - now,
             voice.waiting(thought, now),
         ]
         if not lead_given:

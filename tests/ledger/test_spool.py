@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_runs import NOON, SLOTS, finished, run, stored
+from sample_runs import NOON, SLOTS, finished, priced, run, stored
 
 from carbonwait.core.attribution import MeteredSlot
-from carbonwait.core.records import Decision, Emissions, Energy
+from carbonwait.core.records import Cost, Decision, Emissions, Energy
 from carbonwait.ledger.spool import SpoolRecord, collect, spool, waiting
 from carbonwait.ledger.store import Ledger
 
@@ -23,6 +23,7 @@ RECORD = SpoolRecord(
     SLOTS,
     stored(120.5),
     stored(99.0),
+    priced(0.25),
 )
 
 
@@ -163,6 +164,8 @@ records = st.builds(
         energy=energies,
         machine_energy=energies,
         emissions=st.builds(Emissions, *[numbers] * 6),
+        objective=st.floats(0, 1),
+        cost=st.just(Cost()) | st.builds(Cost, texts, st.just("retail"), *[numbers] * 6),
         static_assumed=st.booleans(),
         peak_rss_bytes=st.none() | st.integers(0, 2**62),
     ),
@@ -174,6 +177,7 @@ records = st.builds(
     slots=st.builds(lambda job, busy_s: [MeteredSlot(0, 1, job, busy_s, job)], energies, numbers),
     planned_on=st.none() | st.builds(stored, st.floats(0, 5000)),
     accounted_with=st.none() | st.builds(stored, st.floats(0, 5000)),
+    priced_with=st.none() | st.builds(priced, st.floats(-1, 1)),
 )
 
 
@@ -184,12 +188,32 @@ def test_a_record_comes_back_from_file_and_ledger_as_it_was(record: SpoolRecord)
         spool(record, [Path(name)])
         assert collect(ledger, [Path(name)]) == 1
         found = SpoolRecord(
-            ledger.run("a1"), ledger.decisions("a1"), ledger.energy("a1"), *ledger.series_of("a1")
+            ledger.run("a1"),
+            ledger.decisions("a1"),
+            ledger.energy("a1"),
+            *ledger.series_of("a1"),
+            ledger.prices_of("a1"),
         )
         if not record.decisions:
             # Only a decision was planned on something.
             record = record._replace(planned_on=None)
         assert found == record
+
+
+def test_a_record_of_a_version_that_knew_no_costs_is_taken_in(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    path = spool(RECORD, folders)
+    assert path is not None
+    document = json.loads(path.read_text())
+    del document["priced_with"]
+    for column in [name for name in document["run"] if name.startswith(("cost_", "objective"))]:
+        del document["run"][column]
+    path.write_text(json.dumps(document))
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert collect(ledger, folders) == 1
+        assert ledger.run("a1") == RECORD.run
+        assert ledger.prices_of("a1") is None
 
 
 def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:
