@@ -93,6 +93,11 @@ class Landscape:
             self._idle = [idle * series.integral(first, start) for start in starts]
             self._scores = [a + b for a, b in zip(self._scores, self._idle, strict=True)]
 
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Every start with its mean."""
+        return [Candidate(*pair) for pair in zip(self.starts, self.means, strict=True)]
+
     def best(self, latest: Instant) -> Candidate | None:
         """The start with the least score by `latest`, the earliest of them if there are several."""
         index = self._best_index(latest)

@@ -98,18 +98,18 @@ def plan(
     static_start = static_opening(task, now)
     at_risk = now > latest_start
     last = max(latest_start, now)
-    landscape = Landscape(
-        series if objective is None else objective,
-        task.durations,
-        now,
-        last,
-        idle_ratio=task.idle_ratio,
-        asked=() if planned is None else (planned,),
-    )
-    best = landscape.best(last)
+    asked = () if planned is None else (planned,)
+
+    def landscape_of(minimised: Series) -> Landscape:
+        return Landscape(
+            minimised, task.durations, now, last, idle_ratio=task.idle_ratio, asked=asked
+        )
+
+    clean = landscape_of(series)
+    landscape = clean if objective is None else landscape_of(objective)
     choice = landscape.choose(last, min_saving_pct=task.min_saving_pct, planned=planned)
+    cleanest = clean.best(last)
     mean_now = expected_mean(series, task.durations, now)
-    candidates = _candidates(landscape, series, task.durations, given=objective is None)
 
     dynamic_start = now if at_risk else choice.start
     if at_risk:
@@ -126,7 +126,7 @@ def plan(
         now=mean_now,
         chosen=expected_mean(series, task.durations, start),
         static=expected_mean(series, task.durations, static_start),
-        best=expected_mean(series, task.durations, best.start) if best else None,
+        best=cleanest.g_per_kwh if cleanest else None,
     )
     return Plan(
         start=start,
@@ -139,7 +139,7 @@ def plan(
         intensities=intensities,
         saving_pct=_saving_pct(task, series, now, mean_now, start, intensities.chosen),
         reason=reason,
-        candidates=candidates,
+        candidates=clean.candidates,
     )
 
 
@@ -188,16 +188,6 @@ def _reason(choice: Choice, task: Task) -> str:
         return f"the {said.best} start before the deadline"
     expected = f"expected to save {choice.saving_pct:.0f} %{said.of}"
     return f"the {said.best} start before the deadline, {expected}"
-
-
-def _candidates(
-    landscape: Landscape, series: Series, durations: Durations, *, given: bool
-) -> list[Candidate]:
-    """The landscape's starts with their mean intensities, which it has unless it is of another."""
-    if given:
-        return [Candidate(*pair) for pair in zip(landscape.starts, landscape.means, strict=True)]
-    means = ((start, expected_mean(series, durations, start)) for start in landscape.starts)
-    return [Candidate(start, mean) for start, mean in means if mean is not None]
 
 
 def _saving_pct(
