@@ -1,12 +1,17 @@
 """Fixtures for all tests."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from grid_server import GridServer
+from sample_runs import finished
 from terminal import Open, Terminal
 from users import User
+
+from carbonwait.ledger import schema
+from carbonwait.ledger.store import Ledger
 
 
 @pytest.fixture
@@ -34,3 +39,24 @@ def terminal(user: User) -> Iterator[Open]:
     yield open_terminal
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def old_ledger(tmp_path: Path) -> Path:
+    """A ledger as the first version made it, with one finished run in it."""
+    path = tmp_path / "old.db"
+    with Ledger.open(tmp_path / "new.db") as ledger:
+        ledger.save(finished("a1"))
+    connection = sqlite3.connect(path)
+    for statement in schema.MIGRATIONS[0]:
+        connection.execute(statement)
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
+    connection.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
+    names = ", ".join(columns)
+    connection.execute(f"INSERT INTO runs ({names}) SELECT {names} FROM new.runs")
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    path.chmod(0o600)
+    return path

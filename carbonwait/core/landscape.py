@@ -140,14 +140,17 @@ class Landscape:
         return None if worth_it else index
 
     def _saving_pct(self, index: int) -> float | None:
-        """What a start saves of a start at once, the wait counted."""
+        """What a start saves of a start at once, the wait counted.
+
+        Of what is not above zero at once, as a price may be, it is a percentage of the size.
+        """
         if not self.starts or self.starts[0] > self.first:
             return None
         now, then = self.means[0], self.means[index]
+        saving = now - then - (self._idle[index] if self._idle else 0.0)
         if now == 0:
-            return 0.0
-        waiting = self._idle[index] if self._idle else 0.0
-        return 100 * (now - then - waiting) / abs(now)
+            return 100.0 if saving > 0 else 0.0
+        return 100 * saving / abs(now)
 
     def _best_index(self, latest: Instant) -> int | None:
         reach = bisect_right(self.starts, latest)

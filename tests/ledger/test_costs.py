@@ -1,6 +1,5 @@
 """What runs cost, added up; and a ledger from before anything had a price."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from sample_runs import NOON, finished, priced, run
 
 from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.records import Cost
-from carbonwait.ledger import schema
 from carbonwait.ledger.costs import CostTotals, all_keys
 from carbonwait.ledger.store import Ledger
 from carbonwait.stories.planning import past_runs
@@ -149,29 +147,8 @@ def test_a_run_under_way_is_not_in_the_sums(ledger: Ledger) -> None:
 # --- a ledger of version 1 ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A ledger as the first version made it, with one finished run in it."""
-    path = tmp_path / "old.db"
-    with Ledger.open(tmp_path / "new.db") as ledger:
-        ledger.save(finished("a1"))
-    connection = sqlite3.connect(path)
-    for statement in schema.MIGRATIONS[0]:
-        connection.execute(statement)
-    columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
-    connection.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
-    names = ", ".join(columns)
-    connection.execute(f"INSERT INTO runs ({names}) SELECT {names} FROM new.runs")
-    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-    connection.execute("PRAGMA user_version = 1")
-    connection.commit()
-    connection.close()
-    path.chmod(0o600)
-    return path
-
-
-def test_an_old_ledger_is_brought_up_to_date_with_all_that_is_in_it(old: Path) -> None:
-    with Ledger.open(old) as ledger:
+def test_an_old_ledger_is_brought_up_to_date_with_all_that_is_in_it(old_ledger: Path) -> None:
+    with Ledger.open(old_ledger) as ledger:
         assert ledger.run("a1") == finished("a1")
         assert (ledger.run("a1").objective, ledger.run("a1").cost) == (1.0, Cost())
         assert [cell.runs for cell in ledger.totals()] == [1]
@@ -180,13 +157,13 @@ def test_an_old_ledger_is_brought_up_to_date_with_all_that_is_in_it(old: Path) -
         assert only(ledger).runs == 1
 
 
-def test_an_old_ledger_that_must_not_be_written_to_says_what_to_do(old: Path) -> None:
-    before = old.read_bytes()
-    with pytest.raises(LedgerUnavailable, match="earlier version; carbonwait runs brings it up"):
-        Ledger.open(old, create=False, read_only=True)
-    assert old.read_bytes() == before
+def test_an_old_ledger_that_must_not_be_written_to_says_what_to_do(old_ledger: Path) -> None:
+    before = old_ledger.read_bytes()
+    with pytest.raises(LedgerUnavailable, match="is of the earlier version 1"):
+        Ledger.open(old_ledger, create=False, read_only=True)
+    assert old_ledger.read_bytes() == before
 
 
-def test_the_past_runs_of_an_old_ledger_are_known_to_the_first_plan(old: Path) -> None:
-    found = past_runs("make", {"CARBONWAIT_LEDGER": str(old)})
+def test_the_past_runs_of_an_old_ledger_are_known_to_the_first_plan(old_ledger: Path) -> None:
+    found = past_runs("make", {"CARBONWAIT_LEDGER": str(old_ledger)})
     assert [run.id for run in found] == ["a1"]
