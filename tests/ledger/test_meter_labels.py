@@ -52,7 +52,7 @@ def test_an_older_ledger_takes_labels(first_version: Path) -> None:
 
 
 def test_an_older_ledger_that_may_not_be_written_says_what_to_do(first_version: Path) -> None:
-    with pytest.raises(LedgerUnavailable, match="earlier version 1 .* copy it and set"):
+    with pytest.raises(LedgerUnavailable, match=r"earlier version 1 .* copy it and set"):
         Ledger.open(first_version, create=False, read_only=True)
 
 
