@@ -1,0 +1,260 @@
+"""Time in cells, and the least cost of running so many of them: what pausing plans rest on.
+
+All cells but the first one are equally long. A lane says what can follow after the first cell. It
+is worked out once and serves every job that plans at the same instant: a job's work and its
+latest finish only say where to read it.
+
+Costs are in g/kWh x s as they weigh in choosing, with what is added for doubt and for ties.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import ceil, floor, gcd, inf
+from typing import NamedTuple
+
+from carbonwait.core.records import Instant
+from carbonwait.core.series import Series, Slot
+
+# A forecast that is unsure makes some hours look cleaner than they are, and those are the ones
+# that are picked. Beside its cost a resume therefore has to bring in the forecast's standard error
+# over this span. Short pauses hardly do, and a forecast without an error is not held back.
+HURDLE_S = 3600.0
+
+# As for a job that is not paused: see `carbonwait.core.planner`.
+_SIGMA_WEIGHT = 0.1
+
+# The work grows with the square of the cells: where there are more, they are put together.
+_MOST_CELLS = 200
+
+# Too little to change a choice, enough to settle a tie: the earlier cell, and no pause for nothing.
+_TIE_G_PER_KWH = 1e-6
+
+ROUNDING_S = 1e-5
+
+
+class Segment(NamedTuple):
+    """The job runs over `[start, end)`."""
+
+    start: Instant
+    end: Instant
+
+
+class Cell(NamedTuple):
+    """What a second of running in it costs, and what resuming in it does; infinite in a gap."""
+
+    rate: float
+    resume: float
+
+
+class Grid:
+    """The time from `now` to `until` in cells; they follow the slots unless these are too many."""
+
+    def __init__(self, series: Series, now: Instant, until: Instant, resume_cost_s: float) -> None:
+        self.now, self.until = now, until
+        slots = [slot for slot in series.slots if slot.end > now and slot.start < until]
+        edges = {edge for slot in slots for edge in (slot.start, slot.end) if now < edge < until}
+        origin = min(edges, default=until)
+        # Slots of different lengths, and gaps, are cut to what measures all of them.
+        common_s = gcd(*(round((edge - origin) * 1000) for edge in edges)) / 1000 or until - now
+        self.step_s = common_s
+        while until - now > _MOST_CELLS * self.step_s:
+            self.step_s *= 2
+        steps = floor((now - origin + ROUNDING_S) / self.step_s) + 1
+        self.first_end = min(origin + steps * self.step_s, until)
+        count = 1 + ceil((until - self.first_end - ROUNDING_S) / self.step_s)
+        self.cells = [Cell(inf, inf)] * count
+        per_pause = _TIE_G_PER_KWH * count * count * self.step_s
+        fine = self.step_s == common_s
+        for index, slot in self._of_slots(slots) if fine else self._of_means(series):
+            rate = slot.g_per_kwh + _SIGMA_WEIGHT * slot.sigma_g_per_kwh + _TIE_G_PER_KWH * index
+            doubt = HURDLE_S * slot.sigma_g_per_kwh
+            self.cells[index] = Cell(rate, resume_cost_s * slot.g_per_kwh + doubt + per_pause)
+
+    def _of_slots(self, slots: Sequence[Slot]) -> Iterator[tuple[int, Slot]]:
+        count = len(self.cells)
+        for slot in slots:
+            first, last = self._following(slot.start), self._following(slot.end)
+            for index in range(first, last if slot.end < self.until else count):
+                yield index, slot
+
+    def _following(self, edge: Instant) -> int:
+        """The cell that begins at an edge, which is none within a cell."""
+        return 0 if edge <= self.now else 1 + round((edge - self.first_end) / self.step_s)
+
+    def _of_means(self, series: Series) -> Iterator[tuple[int, Slot]]:
+        for index in range(len(self.cells)):
+            start, end = self.span(index)
+            mean, middle = series.mean(start, end), series.slot_at((start + end) / 2)
+            if mean is not None and middle is not None:
+                yield index, middle._replace(g_per_kwh=mean)
+
+    def span(self, index: int) -> Segment:
+        """From where to where a cell lasts."""
+        if index == 0:
+            return Segment(self.now, self.first_end)
+        start = self.first_end + (index - 1) * self.step_s
+        return Segment(start, min(start + self.step_s, self.until))
+
+
+Row = list[float]
+
+
+class Lane:
+    """What can follow after the first cell.
+
+    `run[r][k]` is the least cost of having run `k` whole cells of those from 1 to `r` and running
+    at the end of cell `r`, `off[r][k]` the same without running. With `free` the job has never
+    run, and its first start costs nothing.
+    """
+
+    def __init__(self, grid: Grid, *, running: bool, free: bool = False) -> None:
+        self.grid, self._free = grid, free
+        run, off = ([0.0], [inf]) if running else ([inf], [0.0])
+        self.run: list[Row] = [run]
+        self.off: list[Row] = [off]
+        for cell in grid.cells[1:]:
+            whole = cell.rate * grid.step_s
+            begun = self.begun(off, cell)
+            on = [cost + whole for cost in map(min, run, begun)]
+            run, off = [inf, *on], [*map(min, run, off), inf]
+            self.run.append(run)
+            self.off.append(off)
+        # By the length of the part, in milliseconds.
+        self._parted: dict[int, Parted] = {}
+
+    def begun(self, off: Row, cell: Cell) -> Row:
+        """The costs of `off` after a start or a resume in this cell."""
+        resume = cell.resume
+        begun = [cost + resume for cost in off]
+        if self._free:
+            begun[0] = 0.0
+        return begun
+
+    def resume(self, cell: Cell, cells: int, part_s: float) -> float:
+        """What starting or resuming in a cell costs with so much run before."""
+        return 0.0 if self._free and cells == 0 and part_s == 0 else cell.resume
+
+    def with_part(self, row: int, cells: int, part_s: float, *, late: bool) -> float:
+        """The cost of running a part of the cell after `row`: its last one, or its first one."""
+        cell = self.grid.cells[row + 1]
+        on, off, resume = self.run[row][cells], self.off[row][cells], self.resume(cell, cells, 0.0)
+        return (min(on, off) + resume if late else min(on, off + resume)) + cell.rate * part_s
+
+    def parted(self, part_s: float) -> "Parted":
+        """The same with a part of one cell run as well."""
+        key = round(part_s * 1000)
+        if key not in self._parted:
+            self._parted[key] = Parted(self, part_s)
+        return self._parted[key]
+
+
+class Parted:
+    """A lane in which a part of one cell has been run beside the whole ones."""
+
+    def __init__(self, lane: Lane, part_s: float) -> None:
+        run, off = [inf], [inf]
+        self.run: list[Row] = [run]
+        self.off: list[Row] = [off]
+        for row, cell in enumerate(lane.grid.cells[1:]):
+            whole, part, resume = cell.rate * lane.grid.step_s, cell.rate * part_s, cell.resume
+            on = [cost + whole for cost in map(min, run, [cost + resume for cost in off])]
+            # The part before a pause, or after one: at the beginning of the cell or at its end.
+            begun = lane.begun(lane.off[row], cell)
+            early = [cost + part for cost in map(min, lane.run[row], begun)]
+            idle = [*map(min, lane.run[row], lane.off[row])]
+            late = [cost + part for cost in lane.begun(idle, cell)]
+            run, off = [*map(min, [inf, *on], [*late, inf])], [*map(min, run, off, early), inf]
+            self.run.append(run)
+            self.off.append(off)
+
+
+class End(NamedTuple):
+    """How a job ends: it has run `cells` whole cells by row `row`, and `part_s` of another one.
+
+    It is `running` there or not; then it runs for `tail_s` more from there on.
+    """
+
+    cost: float
+    row: int = 0
+    cells: int = 0
+    part_s: float = 0.0
+    running: bool = False
+    tail_s: float = 0.0
+
+
+def best_end(lane: Lane, work_s: float, row: int, tail_s: float, *, divided: bool = False) -> End:
+    """The cheapest way to do `work_s` by the end of cell `row` and `tail_s` of the next one.
+
+    `divided`: a cell has been divided already, and there is no use in a second one.
+    """
+    cells, part_s = whole_cells(work_s, lane.grid.step_s)
+    end = End(inf)
+    if part_s == 0:
+        end = _at(lane, row, cells)
+    else:
+        if part_s <= tail_s + ROUNDING_S:
+            end = _before_tail(lane, row, cells, 0.0, part_s)
+        if not divided:
+            end = min(end, _at(lane, row, cells, part_s))
+    if 0 < tail_s < work_s and not divided:
+        cells, part_s = whole_cells(work_s - tail_s, lane.grid.step_s)
+        if part_s:
+            end = min(end, _before_tail(lane, row, cells, part_s, tail_s))
+    return end
+
+
+def whole_cells(work_s: float, step_s: float) -> tuple[int, float]:
+    """How many whole cells there are in it, and what is left over."""
+    cells = floor((work_s + ROUNDING_S) / step_s)
+    part_s = work_s - cells * step_s
+    return cells, part_s if part_s > ROUNDING_S else 0.0
+
+
+def _at(lane: Lane, row: int, cells: int, part_s: float = 0.0) -> End:
+    """The end of cell `row`, with so much run by then."""
+    if not 0 <= cells < len(lane.run[row]):
+        return End(inf)
+    rows = lane.parted(part_s) if part_s else lane
+    on, off = rows.run[row][cells], rows.off[row][cells]
+    return End(min(on, off), row, cells, part_s, on < off)
+
+
+def _before_tail(lane: Lane, row: int, cells: int, part_s: float, tail_s: float) -> End:
+    """The same, and then `tail_s` of the next cell."""
+    if not 0 <= cells < len(lane.run[row]):
+        return End(inf)
+    cell = lane.grid.cells[row + 1]
+    rows = lane.parted(part_s) if part_s else lane
+    on = rows.run[row][cells]
+    resumed = rows.off[row][cells] + lane.resume(cell, cells, part_s)
+    return End(min(on, resumed) + cell.rate * tail_s, row, cells, part_s, on <= resumed, tail_s)
+
+
+def traced(lane: Lane, end: End) -> list[Segment]:
+    """The cells and parts of cells that lead to an end, the last one first."""
+    grid, row, cells, running, part_s = lane.grid, end.row, end.cells, end.running, end.part_s
+    found: list[Segment] = []
+    if end.tail_s:
+        start = grid.span(row + 1).start
+        found.append(Segment(start, start + end.tail_s))
+    while row > 0:
+        span, cell = grid.span(row), grid.cells[row]
+        rows = lane.parted(part_s) if part_s else lane
+        cost = (rows.run if running else rows.off)[row][cells]
+        row -= 1
+        if part_s and cost == lane.with_part(row, cells, part_s, late=running):
+            # Here is the part, and before it nothing but whole cells.
+            late, rows = running, lane
+            start = span.end - part_s if late else span.start
+            found.append(Segment(start, start + part_s))
+            resume = 0.0 if late else lane.resume(cell, cells, 0.0)
+            part_s = 0.0
+        elif running:
+            found.append(span)
+            cells -= 1
+            resume = lane.resume(cell, cells, part_s)
+        else:
+            resume = 0.0
+        on, begun = rows.run[row][cells], rows.off[row][cells] + resume
+        # Where nothing tells them apart, a job rather runs on, and rather has stopped before.
+        running = on < begun or (on == begun and running)
+    return found
