@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
+from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Pause, Run
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.doctor import Diagnosis
@@ -48,6 +48,10 @@ def plan_document(thought: Forethought) -> Document:
         "static_assumed": plan.static_assumed,
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
+        "segments": [
+            {"start": _instant(start), "end": _instant(end)}
+            for start, end in plan.segments or ((plan.start, plan.end),)
+        ],
         "candidates": [
             {"start": _instant(candidate.start), "intensity_g_per_kwh": candidate.g_per_kwh}
             for candidate in plan.candidates
@@ -122,6 +126,7 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
         "started": _instant(run.started),
         "ended": _instant(run.ended),
         "wait_s": _seconds(run.wait_s),
+        "paused_s": _seconds(run.paused_s),
         "exit_code": run.exit_code,
         "signal": run.term_signal,
         "zone": run.zone,
@@ -161,7 +166,12 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
     }
 
 
-def show_document(run: Run, decisions: Sequence[Decision], slots: Sequence[EnergySlot]) -> Document:
+def show_document(
+    run: Run,
+    decisions: Sequence[Decision],
+    slots: Sequence[EnergySlot],
+    pauses: Sequence[Pause] = (),
+) -> Document:
     """What `show --json` prints."""
     energy_slots = [
         {
@@ -173,7 +183,12 @@ def show_document(run: Run, decisions: Sequence[Decision], slots: Sequence[Energ
         }
         for slot in slots
     ]
-    return {"schema": SCHEMA, **run_document(run, decisions), "energy_slots": energy_slots}
+    return {
+        "schema": SCHEMA,
+        **run_document(run, decisions),
+        "pauses": [{"start": _instant(p.start), "end": _instant(p.end)} for p in pauses],
+        "energy_slots": energy_slots,
+    }
 
 
 def report_document(report: Report) -> Document:

@@ -29,6 +29,10 @@ def request_from(options: Mapping[str, Any]) -> Request:
         name=options["name"],
         meter=not options["no_meter"],
         sample=options["sample"],
+        interruptible=options["interruptible"],
+        pause_command=options["pause_command"],
+        resume_command=options["resume_command"],
+        resume_cost=options["resume_cost"],
     )
 
 

@@ -25,6 +25,10 @@ def run(
     name: options.Name = None,
     no_meter: options.NoMeter = False,
     sample: options.Sample = "5s",
+    interruptible: options.Interruptible = False,
+    pause_command: options.PauseCommand = None,
+    resume_command: options.ResumeCommand = None,
+    resume_cost: options.ResumeCost = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:

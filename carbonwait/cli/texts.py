@@ -1,5 +1,7 @@
 """Plans and runs in words, for people."""
 
+from itertools import pairwise
+
 from carbonwait.core.planner import Plan
 from carbonwait.core.records import Instant, Run
 from carbonwait.core.units import (
@@ -36,6 +38,8 @@ def plan_lines(thought: Forethought, *, verbose: bool = False) -> list[str]:
     if verbose:
         lines.insert(5, ("latest start", _at(plan.latest_start, thought)))
         lines.append(("candidates", str(len(plan.candidates))))
+    if plan.segments:
+        lines.insert(5, ("pauses", _pauses(thought)))
     lines += [("note", note) for note in thought.outlook.notes]
     return [f"{name + ':':<18}{text}" for name, text in lines]
 
@@ -95,6 +99,13 @@ def ended_line(run: Run) -> str:
 
 def _at(instant: Instant, thought: Forethought) -> str:
     return format_local(instant, thought.local, thought.now)
+
+
+def _pauses(thought: Forethought) -> str:
+    gaps = pairwise(thought.plan.segments)
+    return ", ".join(
+        f"{_at(before.end, thought)} to {_at(after.start, thought)}" for before, after in gaps
+    )
 
 
 def _intensities(plan: Plan) -> str:

@@ -30,6 +30,10 @@ class JobDefaults:
     duration: str | None = None
     strategy: Strategy | None = None
     min_saving_pct: float | None = None
+    interruptible: bool | None = None
+    pause_command: str | None = None
+    resume_command: str | None = None
+    resume_cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,10 @@ _JOB: dict[str, Check] = {
     "duration": _parsed(parse_span),
     "strategy": _choice(*STRATEGIES),
     "min_saving": _number(0, 100, "a number from 0 to 100 (percent)"),
+    "interruptible": _flag,
+    "pause_command": _text,
+    "resume_command": _text,
+    "resume_cost": _parsed(parse_span),
 }
 _TOP: dict[str, Check] = _JOB | {
     "idle_watts": _number(0, 1e6, "a number from 0 to 1000000 (watts)"),

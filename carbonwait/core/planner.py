@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from carbonwait.core import sweep
 from carbonwait.core.durations import Durations
+from carbonwait.core.lanes import Segment
 from carbonwait.core.records import Instant, Strategy
 from carbonwait.core.series import Series, Slot
 from carbonwait.core.windows import Window, next_opening, parse_window
@@ -82,6 +83,7 @@ class Plan:
 
     `static_start` is when the static window opens next, in time or not; `dynamic_start` is what the
     dynamic strategy would do. `saving_pct` is None where the intensity now or then is not known.
+    `segments` are when the job runs if it has more than one, with pauses in between.
     """
 
     start: Instant
@@ -95,6 +97,7 @@ class Plan:
     saving_pct: float | None
     reason: str
     candidates: Sequence[Candidate] = ()
+    segments: Sequence[Segment] = ()
 
 
 def plan(task: Task, series: Series, now: Instant) -> Plan:

@@ -122,6 +122,14 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A running command stood still over `[start, end)`; `end` is None while it does."""
+
+    start: Instant
+    end: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """The process that looks after a run, so that another one can tell whether it is lost."""
 
@@ -141,7 +149,8 @@ class Run:
     job's and the whole machine's busy CPU seconds over the run. `energy` is the job's part,
     `machine_energy` the machine's. `measured_j` is how much of `energy` was measured rather than
     estimated. `uncovered_s` is how long no meter looked. `gpus` lists the devices that the job was
-    allowed to see, None for all of them.
+    allowed to see, None for all of them. `paused_s` is how long of `started` to `ended` it stood
+    still.
     """
 
     id: str
@@ -156,6 +165,7 @@ class Run:
     latest_start: Instant | None = None
     started: Instant | None = None
     ended: Instant | None = None
+    paused_s: float = 0.0
     exit_code: int | None = None
     term_signal: str | None = None
     zone: str | None = None
@@ -187,6 +197,13 @@ class Run:
     def wait_s(self) -> float | None:
         """From submission to start, None before the start."""
         return None if self.started is None else self.started - self.submitted
+
+    @property
+    def ran_s(self) -> float | None:
+        """How long the command has run, pauses left out; None before the end."""
+        if self.started is None or self.ended is None:
+            return None
+        return max(0.0, self.ended - self.started - self.paused_s)
 
     @property
     def deadline_met(self) -> bool | None:

@@ -134,7 +134,19 @@ _VERSION_1 = (
     "CREATE INDEX decisions_by_run ON decisions (run_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+# `ended` is NULL while a pause lasts.
+_PAUSES = """
+CREATE TABLE pauses (
+    run_id TEXT NOT NULL REFERENCES runs (id),
+    begun REAL NOT NULL,
+    ended REAL,
+    PRIMARY KEY (run_id, begun)
+) WITHOUT ROWID
+"""
+
+_VERSION_2 = (_PAUSES, "ALTER TABLE runs ADD COLUMN paused_s REAL NOT NULL DEFAULT 0")
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 VERSION = len(MIGRATIONS)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerUnavailable
-from carbonwait.core.records import Decision, Run
+from carbonwait.core.records import Decision, Pause, Run
 from carbonwait.ledger import rows
 from carbonwait.ledger.connection import make_private_folder
 from carbonwait.ledger.store import Ledger
@@ -34,6 +34,7 @@ class SpoolRecord(NamedTuple):
     slots: Sequence[MeteredSlot] = ()
     planned_on: rows.StoredSeries | None = None
     accounted_with: rows.StoredSeries | None = None
+    pauses: Sequence[Pause] = ()
 
 
 def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
@@ -100,6 +101,7 @@ def _take_in(ledger: Ledger, record: SpoolRecord) -> bool:
             if decision not in known:
                 ledger.add_decision(run_id, decision, planned)
         ledger.replace_energy(run_id, record.slots)
+        ledger.replace_pauses(run_id, record.pauses)
         if record.accounted_with is not None:
             ledger.account_with(run_id, ledger.save_series(record.accounted_with))
     return True
@@ -128,6 +130,7 @@ def _document(record: SpoolRecord) -> dict[str, Any]:
         "slots": [rows.values_of_slot(slot) for slot in record.slots],
         "planned_on": _series_document(record.planned_on),
         "accounted_with": _series_document(record.accounted_with),
+        "pauses": [(pause.start, pause.end) for pause in record.pauses],
     }
 
 
@@ -138,16 +141,19 @@ def _series_document(stored: rows.StoredSeries | None) -> list[Any] | None:
 def _record(document: Any) -> SpoolRecord:
     if document["version"] != _VERSION:
         raise ValueError(document["version"])
-    run = rows.run_from([document["run"][column] for column in rows.RUN_COLUMNS])
+    # Earlier versions knew of no pauses.
+    fields = {"paused_s": 0.0} | document["run"]
+    run = rows.run_from([fields[column] for column in rows.RUN_COLUMNS])
     record = SpoolRecord(
         run,
         [Decision(*values) for values in document["decisions"]],
         [rows.slot_from(values) for values in document["slots"]],
         _series(document["planned_on"]),
         _series(document["accounted_with"]),
+        [Pause(*values) for values in document.get("pauses", ())],
     )
     points = [s.series for s in (record.planned_on, record.accounted_with) if s is not None]
-    for part in (run, *record.decisions, *record.slots, *chain(*points)):
+    for part in (run, *record.decisions, *record.slots, *record.pauses, *chain(*points)):
         if not _fits(part, type(part)):
             raise ValueError(part)
     return record

@@ -9,12 +9,13 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from signal import SIGCHLD, SIGTERM, Signals
+from itertools import chain
+from signal import SIGCHLD, SIGTERM, SIGTSTP, SIGWINCH, Signals, struct_siginfo
 
 from carbonwait.core.attribution import merged_rows, slots_between
-from carbonwait.core.errors import CannotRun, MeterUnavailable
+from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
 from carbonwait.core.ids import new_id
-from carbonwait.core.records import Decision, Run
+from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.core.series import Series
 from carbonwait.metering.meter import Meter
 from carbonwait.process import cpu
@@ -33,7 +34,15 @@ from carbonwait.process.owner import this_process
 from carbonwait.process.signals import SignalQueue, sent_by_a_process
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, settle
-from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
+from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.pauses import Pauses
+from carbonwait.stories.planning import (
+    Forethought,
+    Interruption,
+    Preparation,
+    Request,
+    prepare,
+)
 from carbonwait.stories.recorder import Recorder
 from carbonwait.stories.voice import Voice
 from carbonwait.stories.waiting import Waited, wait
@@ -73,6 +82,7 @@ def run(
         # A signal, or the end of the command, matters more than an answer of a service.
         give_up=queue.pending,
     )
+    _require_hooks(preparation.interruption, environment)
     for warning in settings.warnings:
         voice.warning(warning)
     recorder = Recorder(environ, voice)
@@ -107,6 +117,7 @@ class _Job:
         self.meter: Meter | None = None
         self.meter_fault_told = False
         self.seen = Series()
+        self.pauses: Pauses | None = None
         self.record = _new_run(request, preparation, settings, environment)
 
     def go(self) -> Outcome:
@@ -121,7 +132,12 @@ class _Job:
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()
-        ended = self.watch(child)
+        try:
+            self.pauses = self.pauses_of(child, thought)
+            ended = self.watch(child)
+        finally:
+            if self.pauses is not None:
+                self.pauses.end()
         self.unharmed("accounting", lambda: self.finish(thought, ended, busy_before))
         return Outcome(ended.exit_code or 0, ended.term_signal)
 
@@ -190,10 +206,15 @@ class _Job:
 
     def start(self) -> tuple[Child, float | None]:
         """Start the command, then everything that is not needed for it."""
+        own_session = self.preparation.interruption is not None
+        if own_session:
+            # A terminal sends these to us alone.
+            self.queue.take_also(SIGTSTP, SIGWINCH)
         busy_s = cpu.busy_s()
         self.record.started = self.clock.wall()
         try:
-            child = spawn(self.request.command, self.environment, self.queue.inherited_mask)
+            mask = self.queue.inherited_mask
+            child = spawn(self.request.command, self.environment, mask, own_session=own_session)
         except CannotRun:
             self.record.started = None
             self.abort(SIGTERM)
@@ -223,13 +244,79 @@ class _Job:
             if isinstance(state, Ended):
                 return state
             if isinstance(state, Stopped):
-                stop_like_the_child()
-            keep_s = min(_KEEP_EVERY_S, max(_KEEP_FIRST_S, (self.clock.elapsed() - begun) / 5))
-            info = self.queue.next(keep_s if self.meter else None)
+                self.stopped()
+            keep_s = float("inf")
+            if self.meter:
+                since_s = self.clock.elapsed() - begun
+                keep_s = min(_KEEP_EVERY_S, max(_KEEP_FIRST_S, since_s / 5))
+            wake_s = min(keep_s, self.step())
+            info = self.queue.next(wake_s if wake_s < float("inf") else None)
             if info is None:
                 self.look_after_meter()
-            elif info.si_signo != SIGCHLD and sent_by_a_process(info):
-                child.send(info.si_signo)
+            elif info.si_signo != SIGCHLD:
+                self.take(child, info)
+
+    # --- a command that may be paused ---
+
+    def pauses_of(self, child: Child, thought: Forethought) -> Pauses | None:
+        """The pauses of a command that may be paused."""
+        if self.preparation.interruption is None:
+            return None
+        return Pauses(
+            self.preparation,
+            self.preparation.interruption,
+            thought.outlook,
+            child,
+            self.environment,
+            self.queue,
+            self.clock,
+            self.voice,
+            on_change=self.keep_pauses,
+            on_outlook=self.keep_outlook,
+        )
+
+    def step(self) -> float:
+        """Pause or resume if it is time to; after how many seconds to come again."""
+        if self.pauses is None:
+            return float("inf")
+        try:
+            return self.pauses.step()
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
+            self.voice.fault(f"pausing failed ({error!r}); the command runs on")
+            self.unharmed("resuming", self.pauses.give_up)
+            return float("inf")
+
+    def take(self, child: Child, info: struct_siginfo) -> None:
+        """Pass a signal on."""
+        if self.pauses is not None:
+            self.pauses.take(info)
+        elif sent_by_a_process(info):
+            child.send(info.si_signo)
+
+    def stopped(self) -> None:
+        """Something has stopped the command."""
+        if self.pauses is not None:
+            self.pauses.stopped()
+        else:
+            stop_like_the_child()
+
+    def keep_outlook(self, outlook: Outlook) -> None:
+        """Remember what was forecast, for the account."""
+        self.seen = outlook.series.over(self.seen)
+
+    def keep_pauses(self, why: str, start: Instant) -> None:
+        """Record a pause or a resume, and tell of it."""
+        if self.pauses is None:
+            return
+        record, outlook = self.record, self.pauses.outlook
+        record.state = "paused" if self.pauses.paused else "running"
+        record.paused_s = sum(p.end - p.start for p in self.pauses.found if p.end is not None)
+        self.recorder.pauses(record, self.pauses.found)
+        decision = Decision(self.clock.wall(), start, outlook.rung, outlook.issued, why)
+        self.recorder.decide(record, decision, outlook)
+        self.voice.changed(record, why)
+
+    # --- its energy ---
 
     def look_after_meter(self) -> None:
         """Take in rows and store them; do without the meter if that fails."""
@@ -262,6 +349,10 @@ class _Job:
         now = self.clock.wall()
         # The meter may have been there before the command: its start is an edge as well.
         edges = [self.record.started, *self.seen.between(self.record.started, now).edges]
+        if self.pauses is not None:
+            # Rows are put together, but never those of running and of standing still.
+            standing = chain(*((p.start, p.end or now) for p in self.pauses.found))
+            edges = sorted({*edges, *standing})
         self.meter.rows[:] = merged_rows(self.meter.rows, edges)
         self.recorder.energy(
             self.record, slots_between(self.meter.rows, self.record.started, now, edges)
@@ -274,6 +365,10 @@ class _Job:
         # Should the clock have been set back meanwhile, the run took some time all the same.
         self.record.ended = max(self.clock.wall(), started + ended.usage.cpu_s)
         self.record.state = "finished"
+        if self.pauses is not None and self.pauses.found:
+            pauses = self.pauses.found
+            self.record.paused_s = sum(p.end - p.start for p in pauses if p.end is not None)
+            self.recorder.pauses(self.record, pauses)
         self.record.exit_code = ended.exit_code
         if ended.term_signal is not None:
             self.record.term_signal = _name(ended.term_signal)
@@ -297,6 +392,7 @@ class _Job:
             usage=ended.usage,
             busy_s=busy_s,
             others=self.recorder.others(self.record) if self.meter else (),
+            pauses=self.pauses.found if self.pauses else (),
         )
         if metered.info is not None and metered.info.methods.cpu == "rapl":
             floor_w = self.recorder.idle_floor_w(self.record, metered.info.logical_cpus)
@@ -309,6 +405,19 @@ class _Job:
             more_to_come=intensities.more_to_come(thought.outlook),
         )
         self.recorder.account(self.record, slots, series, thought.outlook)
+
+
+def _require_hooks(interruption: Interruption | None, environment: Environment) -> None:
+    """A hook that is not there is found out before the wait. Raises Mistake."""
+    if interruption is None:
+        return
+    hooks = {"pause": interruption.pause_command, "resume": interruption.resume_command}
+    for kind, argv in hooks.items():
+        if argv:
+            try:
+                find_command(argv[0], environment)
+            except CannotRun as error:
+                raise Mistake(f"--{kind}-command: {error}") from None
 
 
 def _name(signum: int) -> str:
