@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from signal import SIGCHLD, SIGTERM, SIGTSTP, SIGWINCH, Signals, struct_siginfo
+from typing import TYPE_CHECKING
 
 from carbonwait.core.attribution import merged_rows, slots_between
 from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
@@ -35,7 +36,6 @@ from carbonwait.process.signals import SignalQueue, sent_by_a_process
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, settle
 from carbonwait.stories.intensities import Outlook
-from carbonwait.stories.pauses import Pauses
 from carbonwait.stories.planning import (
     Forethought,
     Interruption,
@@ -46,6 +46,10 @@ from carbonwait.stories.planning import (
 from carbonwait.stories.recorder import Recorder
 from carbonwait.stories.voice import Voice
 from carbonwait.stories.waiting import Waited, wait
+
+if TYPE_CHECKING:
+    # Few runs may be paused, and none of the others is to wait for it.
+    from carbonwait.stories.pauses import Pauses
 
 # CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
 _METER_LEAD_S = 5.0
@@ -262,6 +266,8 @@ class _Job:
         """The pauses of a command that may be paused."""
         if self.preparation.interruption is None:
             return None
+        from carbonwait.stories.pauses import Pauses
+
         return Pauses(
             self.preparation,
             self.preparation.interruption,

@@ -78,6 +78,7 @@ class Pauses:
         self._paused_since = self._begun = clock.elapsed()
         self._watcher: Watcher | None = None
         self._hook: Hook | None = None
+        self._hook_kind, self._hook_until = "", 0.0
         # Should the wall clock be set back, the latest finish is kept all the same.
         left_s = latest_finish(preparation.task) - clock.wall()
         self._cap = clock.elapsed() + left_s
@@ -178,10 +179,9 @@ class Pauses:
             self.resume("it is cleaner now" if made.until > now else "no pause pays any more")
         elif self._state is _State.RUNNING:
             until = format_local(made.resumes, self._preparation.local, now)
-            saving = (
-                "" if made.saving_pct is None else f", expected to save {made.saving_pct:.0f} %"
-            )
-            self._reason = f"paused until {until}{saving}"
+            self._reason = f"paused until {until}"
+            if made.saving_pct is not None:
+                self._reason += f", expected to save {made.saving_pct:.0f} %"
             self._pause()
 
     def _has_news(self, now: Instant) -> bool:

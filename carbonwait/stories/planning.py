@@ -9,7 +9,6 @@ from pathlib import Path
 from carbonwait.core.config import JobDefaults
 from carbonwait.core.durations import Durations, durations_from, known_duration
 from carbonwait.core.errors import LedgerUnavailable, Mistake
-from carbonwait.core.interrupting import interruptible
 from carbonwait.core.jobname import job_name
 from carbonwait.core.planner import Plan, Task, plan, static_opening
 from carbonwait.core.records import Instant, Run, Strategy
@@ -96,6 +95,8 @@ class Preparation:
             outlook = replace(outlook, rung="now")
         made = _plan(task, outlook, now)
         if self.interruption is not None and outlook.series:
+            from carbonwait.core.interrupting import interruptible
+
             cost_s = self.interruption.resume_cost_s
             made = interruptible(made, task, outlook.series, now, resume_cost_s=cost_s)
         return Forethought(self.name, task, outlook, made, now, self.local)
