@@ -262,7 +262,7 @@ class _Job:
 
     # --- a command that may be paused ---
 
-    def pauses_of(self, child: Child, thought: Forethought) -> Pauses | None:
+    def pauses_of(self, child: Child, thought: Forethought) -> "Pauses | None":
         """The pauses of a command that may be paused."""
         if self.preparation.interruption is None:
             return None
