@@ -150,7 +150,7 @@ def _record(document: Any) -> SpoolRecord:
         [rows.slot_from(values) for values in document["slots"]],
         _series(document["planned_on"]),
         _series(document["accounted_with"]),
-        [Pause(*values) for values in document.get("pauses", ())],
+        tuple(Pause(*values) for values in document.get("pauses", ())),
     )
     points = [s.series for s in (record.planned_on, record.accounted_with) if s is not None]
     for part in (run, *record.decisions, *record.slots, *record.pauses, *chain(*points)):

@@ -28,8 +28,13 @@ class Watcher:
         import socket
 
         ours, theirs = socket.socketpair()
-        with theirs:
+        try:
             self.pid = _spawn(theirs.fileno(), leader, environment)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._gone = False
         self._socket = ours
         ours.settimeout(_PATIENCE_S)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sample_runs import NOON, SLOTS, finished, run, stored
 
 from carbonwait.core.attribution import MeteredSlot
-from carbonwait.core.records import Decision, Emissions, Energy
+from carbonwait.core.records import Decision, Emissions, Energy, Pause
 from carbonwait.ledger.spool import SpoolRecord, collect, spool, waiting
 from carbonwait.ledger.store import Ledger
 
@@ -23,6 +23,7 @@ RECORD = SpoolRecord(
     SLOTS,
     stored(120.5),
     stored(99.0),
+    [Pause(NOON + 60, NOON + 120), Pause(NOON + 180)],
 )
 
 
@@ -174,6 +175,9 @@ records = st.builds(
     slots=st.builds(lambda job, busy_s: [MeteredSlot(0, 1, job, busy_s, job)], energies, numbers),
     planned_on=st.none() | st.builds(stored, st.floats(0, 5000)),
     accounted_with=st.none() | st.builds(stored, st.floats(0, 5000)),
+    pauses=st.lists(st.builds(Pause, st.floats(0, 4e9), st.none() | st.floats(0, 4e9)), max_size=3)
+    .map(lambda pauses: {pause.start: pause for pause in pauses})
+    .map(lambda pauses: tuple(pauses[start] for start in sorted(pauses))),
 )
 
 
@@ -184,12 +188,30 @@ def test_a_record_comes_back_from_file_and_ledger_as_it_was(record: SpoolRecord)
         spool(record, [Path(name)])
         assert collect(ledger, [Path(name)]) == 1
         found = SpoolRecord(
-            ledger.run("a1"), ledger.decisions("a1"), ledger.energy("a1"), *ledger.series_of("a1")
+            ledger.run("a1"),
+            ledger.decisions("a1"),
+            ledger.energy("a1"),
+            *ledger.series_of("a1"),
+            tuple(ledger.pauses("a1")),
         )
         if not record.decisions:
             # Only a decision was planned on something.
             record = record._replace(planned_on=None)
         assert found == record
+
+
+def test_a_record_of_a_version_that_knew_no_pauses_is_taken_in(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    path = spool(RECORD, folders)
+    assert path is not None
+    document = json.loads(path.read_text())
+    del document["pauses"], document["run"]["paused_s"]
+    path.write_text(json.dumps(document))
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert collect(ledger, folders) == 1
+        assert ledger.pauses("a1") == []
+        assert ledger.run("a1").paused_s == 0
 
 
 def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:
