@@ -211,7 +211,8 @@ class Pauses:
 
     def _pause(self) -> None:
         if not self._watched():
-            self._over = True
+            # A machine that is too busy now may not be so in a moment.
+            self._skip(self._clock.wall() + _LONGEST_SLEEP_S)
             return
         if self._interruption.pause_command:
             if self._start_hook(self._interruption.pause_command, "pause"):
@@ -221,11 +222,12 @@ class Pauses:
             return
         self._notify()
 
-    def _skip(self) -> None:
-        """This pause is not made; the next one may be."""
+    def _skip(self, until: Instant | None = None) -> None:
+        """This pause is not made; the next one, or this one at a later time, may be."""
         self._state = _State.RUNNING
         if self._course is not None:
-            self._course = replace(self._course, runs=True, until=self._course.resumes)
+            until = self._course.resumes if until is None else until
+            self._course = replace(self._course, runs=True, until=until)
 
     def _notify(self) -> None:
         self._state, self._since = _State.NOTIFIED, self._clock.elapsed()
@@ -275,7 +277,7 @@ class Pauses:
             self._watcher = Watcher(self._child.pid, self._environment)
         except OSError as error:
             self._watcher = None
-            self._voice.fault(f"the watcher cannot be started ({error}); the command is not paused")
+            self._voice.warning(f"no watcher can be started ({error}); the command is not paused")
         return self._watcher is not None
 
     # --- hooks ---

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,7 @@ class Job:
 
     def start_and_pause(self, script: str, *options: str, **more: Any) -> None:
         self.start(script, *options, **more)
-        try:
-            until(lambda: state(self.pid) == "T")
-        except AssertionError:
-            self.kill()
-            raise
+        until(lambda: state(self.pid) == "T")
 
     def send(self, signum: int) -> None:
         assert self.wrapper is not None
@@ -120,7 +117,7 @@ class Job:
                 os.killpg(self.pid, signal.SIGKILL)
         if self.wrapper is not None:
             self.wrapper.kill()
-            print(self.wrapper.communicate())
+            self.wrapper.communicate()
 
     def shown(self) -> dict[str, Any]:
         """`show --json` of the one run in the ledger."""
@@ -402,7 +399,7 @@ def segments(user: User, *options: str) -> list[float]:
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)["segments"]
     edges = [datetime.fromisoformat(s[key]).timestamp() for s in found for key in ("start", "end")]
-    return [round(after - before) for before, after in zip(edges, edges[1:], strict=False)]
+    return [round(after - before) for before, after in pairwise(edges)]
 
 
 def hours(grid: Grid, *spans: tuple[int, float]) -> list[str]:
@@ -560,7 +557,7 @@ def test_a_terminal_that_goes_away_hangs_up_the_job(shell: Open, user: User) -> 
     one.run("trap 'touch hung-up; exit 0' HUP; echo ready; while :; do sleep 0.05; done")
     one.until("ready")
     one.screen.close(force=True)
-    until(lambda: (user.home / "hung-up").exists())
+    until((user.home / "hung-up").exists)
 
 
 def test_a_pause_and_a_resume_are_told_on_the_terminal(shell: Open) -> None:
