@@ -44,7 +44,7 @@ def interruptible(
     planner = PausingPlanner(series, begin, finish_by, resume_cost_s=resume_cost_s)
     work_s = task.durations.expected_s
     paused = planner.plan(work_s, finish_by, "new" if dynamic else "running")
-    if paused is None or paused.pauses == 0 or paused.segments[0].start > made.latest_start:
+    if paused is None or paused.pauses == 0:
         return made
     mean = paused.cost / work_s
     otherwise = made.intensities.chosen
@@ -54,16 +54,17 @@ def interruptible(
     saving_pct = _saving_pct(compared, mean)
     if saving_pct is not None and saving_pct < task.min_saving_pct:
         return made
-    of_all = "" if saving_pct is None else f", expected to save {saving_pct:.0f} %"
+    reason = "a pause" if paused.pauses == 1 else f"{paused.pauses} pauses"
+    if saving_pct is not None:
+        reason += f", expected to save {saving_pct:.0f} %"
     return replace(
         made,
-        start=paused.segments[0].start,
+        start=paused.segments[0].start if dynamic else made.start,
         end=paused.segments[-1].end,
         segments=paused.segments,
         intensities=replace(made.intensities, chosen=mean),
         saving_pct=saving_pct if dynamic else made.saving_pct,
-        reason=f"{made.reason.partition(',')[0]}, " * (not dynamic)
-        + f"{len(paused.segments)} segments with pauses in between{of_all}",
+        reason=reason if dynamic else f"{made.reason}; {reason}",
     )
 
 
