@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 _READY = b"r"
 _PATIENCE_S = 5.0
@@ -92,21 +93,18 @@ def main(leader: int, began: str) -> None:
     # What carbonwait had inherited is none of ours, and may be the command's output.
     for descriptor in os.listdir("/dev/fd"):
         if int(descriptor) > 2:
-            try:
+            with suppress(OSError):  # the one that the list was read from
                 os.close(int(descriptor))
-            except OSError:
-                continue  # the one that the list was read from
     os.chdir("/")
-    os.write(0, _READY)
+    with suppress(OSError):  # carbonwait may be gone already
+        os.write(0, _READY)
     while os.read(0, 1):
         pass
     # A group lasts as long as any of its members does, and so does its number; but another process
     # with that number means that the group has gone.
     if started(leader) in {"", began}:
-        try:
+        with suppress(OSError):  # nobody is left
             os.killpg(leader, signal.SIGCONT)
-        except OSError:
-            return  # nobody is left
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ class _Job:
         self.meter_fault_told = False
         self.seen = Series()
         self.pauses: Pauses | None = None
+        self.told_to_start = False
         self.record = _new_run(request, preparation, settings, environment)
 
     def go(self) -> Outcome:
@@ -133,6 +134,7 @@ class _Job:
             if waited.aborted_by is not None:
                 return self.abort(waited.aborted_by)
             thought = waited.thought
+            self.told_to_start = waited.told_to_start
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()
@@ -279,6 +281,8 @@ class _Job:
             self.voice,
             on_change=self.keep_pauses,
             on_outlook=self.keep_outlook,
+            # Whoever has it start now wants it to run.
+            never=self.told_to_start,
         )
 
     def step(self) -> float:
@@ -294,9 +298,15 @@ class _Job:
 
     def take(self, child: Child, info: struct_siginfo) -> None:
         """Pass a signal on."""
-        if self.pauses is not None:
+        if self.pauses is None:
+            if sent_by_a_process(info):
+                child.send(info.si_signo)
+            return
+        try:
             self.pauses.take(info)
-        elif sent_by_a_process(info):
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
+            self.voice.fault(f"pausing failed ({error!r}); the command runs on")
+            self.unharmed("resuming", self.pauses.give_up)
             child.send(info.si_signo)
 
     def stopped(self) -> None:

@@ -33,6 +33,8 @@ from carbonwait.stories.voice import Voice
 _NOTICE_S = 2.0
 _HOOK_PATIENCE_S = 60.0
 _LONGEST_SLEEP_S = 30.0
+# Whatever the edges do to each other, this process is not to spin.
+_SHORTEST_SLEEP_S = 0.02
 
 
 class _State(Enum):
@@ -46,7 +48,7 @@ class Pauses:
     """The pauses of one command that has begun.
 
     `on_change` is told of each pause and resume, and why; `on_outlook` of each new look at the
-    grid.
+    grid. With `never` it is only signals that are looked after.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Pauses:
         *,
         on_change: Callable[[str, Instant], None],
         on_outlook: Callable[[Outlook], None],
+        never: bool = False,
     ) -> None:
         self.found: list[Pause] = []
         self.outlook = outlook
@@ -70,7 +73,7 @@ class Pauses:
         self._clock, self._voice = clock, voice
         self._on_change, self._on_outlook = on_change, on_outlook
         self._state = _State.RUNNING
-        self._over = False
+        self._over = never
         self._reason = ""
         self._course: Course | None = None
         self._since = clock.elapsed()
@@ -197,7 +200,7 @@ class Pauses:
             wakes.append(self._since + _NOTICE_S - elapsed)
         if self._hook is not None:
             wakes.append(self._hook_until - elapsed)
-        return max(0.0, min(wakes))
+        return max(_SHORTEST_SLEEP_S, min(wakes))
 
     def _ran_s(self) -> float:
         now = self._clock.elapsed()

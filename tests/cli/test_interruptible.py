@@ -314,6 +314,17 @@ def test_usr1_resumes_a_job_for_good_and_does_not_reach_it(job: Job) -> None:
     assert len(job.shown()["pauses"]) == 1
 
 
+def test_a_job_that_is_told_to_start_is_not_paused(user: User, grid: Grid, job: Job) -> None:
+    forecast = grid.write((61, DIRTY), (60, CLEAN))
+    options = ["--no-meter", "-v", "--forecast", forecast, "--duration", "20s", "-d", "100s"]
+    script = "i=0; while [ $i -lt 40 ]; do sleep 0.1; i=$((i+1)); done"
+    job.wrapper = user.start("run", "--interruptible", *options, "--", "sh", "-c", script)
+    until(lambda: json.loads(user.run("runs", "--json").stdout)["runs"])
+    job.send(signal.SIGUSR1)
+    assert job.end()[0] == 0
+    assert job.shown()["pauses"] == []
+
+
 def test_usr1_reaches_a_job_that_runs(job: Job) -> None:
     job.start("trap 'exit 4' USR1; echo ready; while :; do sleep 0.05; done", spans=[(100, CLEAN)])
     assert job.wrapper is not None

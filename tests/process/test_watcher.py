@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from carbonwait.process.child import Child, spawn
-from carbonwait.process.watcher import Watcher, started
+from carbonwait.process.watcher import Watcher, _spawn, started
 
 PATIENCE_S = 20.0
 NO_SIGNALS: set[signal.Signals] = set()
@@ -153,6 +154,17 @@ def test_the_group_goes_on_even_if_its_leader_has_gone(job: Child) -> None:
     assert state(child) == "T"
     close_and_wait(watcher)
     until(lambda: state(child) != "T")
+
+
+def test_a_parent_that_died_before_the_watcher_was_ready_is_noticed(job: Child) -> None:
+    ours, theirs = socket.socketpair()
+    os.killpg(job.pid, signal.SIGSTOP)
+    until(lambda: all_stopped(job.pid))
+    ours.close()
+    pid = _spawn(theirs.fileno(), job.pid, {})
+    theirs.close()
+    os.waitpid(pid, 0)
+    until(lambda: none_stopped(job.pid))
 
 
 def close_and_wait(watcher: Watcher) -> None:
