@@ -5,8 +5,8 @@ SIGKILL, the kernel closes the socket, and the watcher sends SIGCONT to the comm
 a session of its own, blocks every signal that can be blocked, and holds nothing of the command's:
 whoever reads the command's output sees its end.
 
-This very file is what it runs, by itself and without the package: that takes about ten
-milliseconds.
+This very file is what it runs, by itself and without the package: that is ready in a few
+hundredths of a second.
 """
 
 import os
@@ -96,10 +96,11 @@ def main(leader: int, began: str) -> None:
             with suppress(OSError):  # the one that the list was read from
                 os.close(int(descriptor))
     os.chdir("/")
-    with suppress(OSError):  # carbonwait may be gone already
+    # Carbonwait may be gone already, or go without having read the answer.
+    with suppress(OSError):
         os.write(0, _READY)
-    while os.read(0, 1):
-        pass
+        while os.read(0, 1):
+            pass
     # A group lasts as long as any of its members does, and so does its number; but another process
     # with that number means that the group has gone.
     if started(leader) in {"", began}:

@@ -167,6 +167,18 @@ def test_a_parent_that_died_before_the_watcher_was_ready_is_noticed(job: Child) 
     until(lambda: none_stopped(job.pid))
 
 
+def test_a_parent_that_died_without_reading_the_answer_is_noticed(job: Child) -> None:
+    ours, theirs = socket.socketpair()
+    os.killpg(job.pid, signal.SIGSTOP)
+    until(lambda: all_stopped(job.pid))
+    pid = _spawn(theirs.fileno(), job.pid, {})
+    theirs.close()
+    assert select.select([ours], [], [], PATIENCE_S)[0]
+    ours.close()
+    os.waitpid(pid, 0)
+    until(lambda: none_stopped(job.pid))
+
+
 def close_and_wait(watcher: Watcher) -> None:
     """Do what the kernel does when carbonwait dies, and wait for the watcher to have acted."""
     watcher._socket.close()
