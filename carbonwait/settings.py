@@ -50,6 +50,9 @@ TEMPLATE = """\
 # [jobs."python train.py"]      # defaults for one job, by its name
 # deadline = "tomorrow 07:00"
 # lock = "gpu"                  # one run of this lock at a time; a second one exits 75 at once
+# interruptible = true          # may be paused through dirty hours
+# pause_command = "..."         # run before a pause; resume_command after a resume
+# resume_cost = "5m"            # energy of a resume, as running time
 """
 
 

@@ -8,6 +8,7 @@ _carbonwait_values() {
             echo neso energinet energy_charts electricity_maps watttime carbon_aware_sdk file typical
             ;;
         --sample) echo 1s 5s 30s ;;
+        --resume-cost) echo 0 1m 5m 15m ;;
         --by) echo name zone provider strategy rung ;;
         --state) echo waiting running paused finished aborted lost ;;
         --zone | -z)
@@ -33,9 +34,10 @@ _carbonwait() {
     local grid="--zone -z --provider -p"
     local view="--deadline -d --duration $grid --forecast"
     local job="$view --now --static --strategy --window --min-saving --name --lock --no-meter --sample"
-    job+=" --objective"
+    job+=" --objective --interruptible --pause-command --resume-command --resume-cost"
     job+=" --quiet -q --verbose -v"
     local with_value=" --deadline -d --duration --strategy --window --min-saving --zone -z --provider"
+    with_value+=" --pause-command --resume-command --resume-cost"
     with_value+=" -p --forecast --objective --name --lock --sample --since --until --by --state"
     with_value+=" --limit -n "
 

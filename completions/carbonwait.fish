@@ -1,7 +1,8 @@
 # fish completion for carbonwait(1). Static: no Python is started for a TAB.
 
 set -g __carbonwait_with_value -d --deadline --duration --strategy --window --min-saving -z --zone \
-    -p --provider --forecast --objective --name --lock --sample
+    -p --provider --forecast --objective --name --lock --sample --pause-command --resume-command \
+    --resume-cost
 
 # True where an option of one of these commands may come next.
 function __carbonwait_in
@@ -66,6 +67,10 @@ complete -c carbonwait -n $plans -l name -x -d 'Name of the job'
 complete -c carbonwait -n $plans -l lock -x -d 'One run of this name at a time'
 complete -c carbonwait -n $plans -l no-meter -d 'Run without metering'
 complete -c carbonwait -n $plans -l sample -x -a '1s 5s 30s' -d 'Sampling period'
+complete -c carbonwait -n $plans -l interruptible -d 'Pause the job through dirty hours'
+complete -c carbonwait -n $plans -l pause-command -x -d 'Run before a pause'
+complete -c carbonwait -n $plans -l resume-command -x -d 'Run after a resume'
+complete -c carbonwait -n $plans -l resume-cost -x -a '0 1m 5m 15m' -d 'Energy of a resume'
 complete -c carbonwait -n $plans -s q -l quiet -d 'Say nothing but faults'
 complete -c carbonwait -n $plans -s v -l verbose -d 'Say everything, everywhere'
 complete -c carbonwait -n __carbonwait_wraps -x -a '(__fish_complete_subcommand --fcs-skip=2 $__carbonwait_with_value)'

@@ -14,6 +14,7 @@ from carbonwait.core.records import (
     Energy,
     EnergySlot,
     Instant,
+    Pause,
     Run,
     Signal,
 )
@@ -63,6 +64,10 @@ def plan_document(thought: Forethought) -> Document:
         "static_assumed": plan.static_assumed,
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
+        "segments": [
+            {"start": _instant(start), "end": _instant(end)}
+            for start, end in plan.segments or ((plan.start, plan.end),)
+        ],
         "candidates": [_candidate(candidate, thought) for candidate in plan.candidates],
     }
 
@@ -160,6 +165,7 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
         "started": _instant(run.started),
         "ended": _instant(run.ended),
         "wait_s": _seconds(run.wait_s),
+        "paused_s": _seconds(run.paused_s),
         "exit_code": run.exit_code,
         "signal": run.term_signal,
         "zone": run.zone,
@@ -201,7 +207,12 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
     }
 
 
-def show_document(run: Run, decisions: Sequence[Decision], slots: Sequence[EnergySlot]) -> Document:
+def show_document(
+    run: Run,
+    decisions: Sequence[Decision],
+    slots: Sequence[EnergySlot],
+    pauses: Sequence[Pause] = (),
+) -> Document:
     """What `show --json` prints."""
     energy_slots = [
         {
@@ -213,7 +224,12 @@ def show_document(run: Run, decisions: Sequence[Decision], slots: Sequence[Energ
         }
         for slot in slots
     ]
-    return {"schema": SCHEMA, **run_document(run, decisions), "energy_slots": energy_slots}
+    return {
+        "schema": SCHEMA,
+        **run_document(run, decisions),
+        "pauses": [{"start": _instant(p.start), "end": _instant(p.end)} for p in pauses],
+        "energy_slots": energy_slots,
+    }
 
 
 def report_document(report: Report) -> Document:

@@ -74,6 +74,27 @@ Lock = Annotated[
         "--lock", metavar="NAME", help="One run of this name at a time; a second one exits 75."
     ),
 ]
+Interruptible = Annotated[
+    bool,
+    typer.Option(
+        "--interruptible",
+        help="Pause the job through dirty hours. A paused GPU job keeps its memory on the GPU; "
+        "one of several ranks may hit a watchdog.",
+    ),
+]
+PauseCommand = Annotated[
+    str | None,
+    typer.Option("--pause-command", metavar="CMD", help="Run before a pause: to checkpoint."),
+]
+ResumeCommand = Annotated[
+    str | None, typer.Option("--resume-command", metavar="CMD", help="Run after a resume.")
+]
+ResumeCost = Annotated[
+    str | None,
+    typer.Option(
+        "--resume-cost", metavar="SPAN", help="Energy of a resume, as running time.  [5m]"
+    ),
+]
 NoMeter = Annotated[bool, typer.Option("--no-meter", help="Run without metering.")]
 Sample = Annotated[str, typer.Option("--sample", metavar="SPAN", help="Sampling period.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but faults.")]

@@ -31,6 +31,10 @@ def request_from(options: Mapping[str, Any]) -> Request:
         sample=options["sample"],
         lock=options["lock"],
         objective=options["objective"],
+        interruptible=options["interruptible"],
+        pause_command=options["pause_command"],
+        resume_command=options["resume_command"],
+        resume_cost=options["resume_cost"],
     )
 
 

@@ -27,6 +27,10 @@ def run(
     lock: options.Lock = None,
     no_meter: options.NoMeter = False,
     sample: options.Sample = "5s",
+    interruptible: options.Interruptible = False,
+    pause_command: options.PauseCommand = None,
+    resume_command: options.ResumeCommand = None,
+    resume_cost: options.ResumeCost = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:

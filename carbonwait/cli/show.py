@@ -17,7 +17,7 @@ def show(
 
     entry = history.show(os.environ, time.time(), run_id)
     if json:
-        print_json(show_document(entry.run, entry.decisions, entry.slots))
+        print_json(show_document(entry.run, entry.decisions, entry.slots, entry.pauses))
     else:
         from carbonwait.cli.tables import print_run
 

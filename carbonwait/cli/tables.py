@@ -222,9 +222,8 @@ def _when(run: Run, now: Instant) -> str:
 
 def print_run(entry: Entry, now: Instant) -> None:
     """Everything about one run."""
-    run = entry.run
     console = _console()
-    for name, text in _facts(run):
+    for name, text in _facts(entry):
         console.print(Text(f"{name + ':':<20}{text}"))
     console.print(Text("decisions:"))
     for decision in entry.decisions:
@@ -239,7 +238,8 @@ def print_run(entry: Entry, now: Instant) -> None:
     console.print(Text(f"energy slots:       {len(entry.slots)}, {len(known)} of them metered"))
 
 
-def _facts(run: Run) -> list[tuple[str, str]]:
+def _facts(entry: Entry) -> list[tuple[str, str]]:
+    run = entry.run
     emissions = run.emissions
     status = f"killed by SIG{run.term_signal}" if run.term_signal else f"exit {run.exit_code}"
     floor = "unknown, taken as 0" if run.idle_floor_w is None else f"{run.idle_floor_w:.1f} W"
@@ -252,6 +252,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("started", "not yet" if run.started is None else format_instant(run.started)),
         ("ended", "not yet" if run.ended is None else format_instant(run.ended)),
         ("waited", "unknown" if run.wait_s is None else format_span(run.wait_s)),
+        *([("paused", _paused(entry))] if entry.pauses else []),
         ("deadline", f"{format_instant(run.deadline)}{_met(run)}"),
         ("zone", f"{run.zone or 'none'} ({run.zone_source or 'unknown'})"),
         ("source", f"{run.provider or 'none'}, {run.rung}, {run.signal_kind} signal"),
@@ -292,6 +293,15 @@ def _cost_facts(run: Run) -> list[tuple[str, str]]:
     paid = f"{format_money(cost.actual, cost.currency)} at {cost.kind} prices"
     rest = [(name, format_money(amount, cost.currency)) for name, amount in figures]
     return [*facts, ("cost", paid), *rest]
+
+
+def _paused(entry: Entry) -> str:
+    pauses = entry.pauses
+    spans = (
+        f"{format_instant(p.start)} to {'now' if p.end is None else format_instant(p.end)}"
+        for p in pauses
+    )
+    return f"{format_span(entry.run.paused_s)}: {', '.join(spans)}"
 
 
 def _met(run: Run) -> str:

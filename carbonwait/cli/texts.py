@@ -1,5 +1,7 @@
 """Plans and runs in words, for people."""
 
+from itertools import pairwise
+
 from carbonwait.core.objective import CARBON, named
 from carbonwait.core.planner import Plan
 from carbonwait.core.records import Instant, Run
@@ -42,6 +44,8 @@ def plan_lines(thought: Forethought, *, verbose: bool = False) -> list[str]:
         position = [name for name, _ in lines].index("why")
         lines.insert(position, ("latest start", _at(plan.latest_start, thought)))
         lines.append(("candidates", str(len(plan.candidates))))
+    if plan.segments:
+        lines.insert(5, ("pauses", _pauses(thought)))
     lines += [("note", note) for note in thought.outlook.notes]
     return [f"{name + ':':<18}{text}" for name, text in lines]
 
@@ -139,6 +143,13 @@ def ended_line(run: Run) -> str:
 
 def _at(instant: Instant, thought: Forethought) -> str:
     return format_local(instant, thought.local, thought.now)
+
+
+def _pauses(thought: Forethought) -> str:
+    gaps = pairwise(thought.plan.segments)
+    return ", ".join(
+        f"{_at(before.end, thought)} to {_at(after.start, thought)}" for before, after in gaps
+    )
 
 
 def _intensities(plan: Plan) -> str:

@@ -67,6 +67,11 @@ class LineVoice:
         if self._verbose:
             self._line(f"run {run.id} has started")
 
+    def changed(self, run: Run, why: str) -> None:
+        """Tell of a pause or a resume, if everything is to be said."""
+        if self._verbose:
+            self._line(why)
+
     def ended(self, run: Run) -> None:
         """Tell the outcome, if everything is to be said."""
         if self._verbose:
@@ -105,6 +110,10 @@ class TerminalVoice(LineVoice):
         """Leave the terminal to the command."""
         self._erase()
         super().started(run)
+
+    def changed(self, run: Run, why: str) -> None:
+        """One line."""
+        self._line(why)
 
     def ended(self, run: Run) -> None:
         """One line."""

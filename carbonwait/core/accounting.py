@@ -6,10 +6,15 @@ Every figure is the same sum, with another shift of the measured profile in time
 
 The shift is 0 for `actual`, submitted - started for `if_now`, window start - started for
 `if_static`. A figure whose profile would overlap a gap of the intensities is unknown.
+
+Of a run that was paused, `actual` is that of the time in which it ran. The others are of a run in
+one piece, for a start at once or in a fixed window would not have been paused: the pauses are
+closed up first, and the shifts are applied to what is left. What the pauses are worth is therefore
+in the saving. `best` is the best start of a run in one piece, or `actual` where pausing beat it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isclose
 
@@ -22,6 +27,9 @@ from carbonwait.core.units import JOULES_PER_KWH
 # profile; past this many pairs a coarser profile is used, so that a job's end is never held up.
 _MOST_PAIRS = 100_000
 _COARSE_PIECES = 16
+
+
+Interval = tuple[Instant, Instant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,11 @@ def account(
     idle_watts: float = 0.0,
     final_kinds: frozenset[Kind] = frozenset({"actual"}),
     more_to_come: bool = False,
+    pauses: Sequence[Interval] = (),
 ) -> Account:
     """All figures of design "actual and counterfactual" for one run.
+
+    `pauses` are in order of time within the run, and edges of slots.
 
     `final_kinds` are the kinds of intensity that nobody will revise. `more_to_come` says that a
     provider may still publish what the series lacks: an unknown figure then keeps the account
@@ -62,7 +73,11 @@ def account(
     """
     if all(slot.energy.total_j is None for slot in slots):
         return Account(Emissions(), "none", None)
-    begun = starts.started
+    begun, ended = starts.started, starts.ended
+    ran = slots if not pauses else [slot for slot in slots if slot.energy.total_j != 0]
+    actual = replay(ran, series, 0.0)
+    slots = closed_up(slots, pauses)
+    starts = replace(starts, ended=ended - sum(end - start for start, end in pauses))
     shifts = [0.0, starts.submitted - begun]
     shifts += [start - begun for start in (starts.static, starts.dynamic) if start is not None]
     figures = {shift: replay(slots, series, shift) for shift in shifts}
@@ -70,13 +85,12 @@ def account(
     def figure(start: Instant | None) -> float | None:
         return None if start is None else figures[start - begun]
 
-    actual, if_now = figures[0.0], figure(starts.submitted)
     emissions = Emissions(
         actual_g=actual,
-        if_now_g=if_now,
+        if_now_g=figure(starts.submitted),
         if_static_g=figure(starts.static),
         if_dynamic_g=figure(starts.dynamic),
-        best_g=_best(slots, series, starts, _feasible(figures, starts)),
+        best_g=_best(slots, series, starts, [actual, *_feasible(figures, starts)]),
         waiting_g=_waiting(series, starts, idle_watts),
     )
     if actual is None and not more_to_come:
@@ -88,10 +102,12 @@ def account(
         for kind in series.kinds(begun + shift, starts.ended + shift)
     }
     kinds |= series.kinds(starts.submitted, starts.deadline)
-    last = max(starts.deadline, starts.ended)
+    if pauses:
+        kinds |= series.kinds(begun, ended)
+    last = max(starts.deadline, ended)
     unknown = None in figures.values() or not series.covers(starts.submitted, last)
     settled = kinds <= final_kinds and not (unknown and more_to_come)
-    basis = _basis(series.kinds(begun, starts.ended)) if actual is not None else None
+    basis = _basis(series.kinds(begun, ended)) if actual is not None else None
     return Account(emissions, "settled" if settled else "pending", basis)
 
 
@@ -103,6 +119,19 @@ def _feasible(figures: Mapping[float, float | None], starts: Starts) -> list[flo
         s for s in (starts.static, starts.dynamic) if s is not None and first <= s <= last
     )
     return [figures[start - starts.started] for start in allowed]
+
+
+def closed_up(slots: Sequence[EnergySlot], pauses: Sequence[Interval]) -> Sequence[EnergySlot]:
+    """The profile with the pauses taken out, what followed them moved to an earlier time."""
+    if not pauses:
+        return slots
+    closed = []
+    for slot in slots:
+        if any(start <= slot.start and slot.end <= end for start, end in pauses):
+            continue
+        before_s = sum(end - start for start, end in pauses if end <= slot.start)
+        closed.append(replace(slot, start=slot.start - before_s, end=slot.end - before_s))
+    return closed
 
 
 def replay(slots: Sequence[EnergySlot], series: Series, shift_s: float) -> float | None:

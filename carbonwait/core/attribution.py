@@ -14,7 +14,8 @@ the kernel knows every CPU second of the job, and leaving some out would bill to
 exceed the machine's figure, which is of the time that the meter saw.
 
 The kernel tells a job's CPU time only once, at the end, so one share serves the whole run and is
-spread over the slots in proportion to the machine's energy.
+spread over the slots in proportion to the machine's energy. Where the job was paused it is billed
+nothing, whatever the machine did meanwhile: its share is of the time in which it ran.
 """
 
 from bisect import bisect_right
@@ -199,27 +200,36 @@ def attribute(
     busy_s: float | None,
     idle_floor_w: float | None,
     gpu_shares: Sequence[float] | None = None,
+    paused: Sequence[bool] = (),
 ) -> Attribution:
     """The job's part of each slot.
 
     `gpu_shares` is its part, by slot, of the GPUs' energy that is nobody's in particular; all of
     it by default.
 
-    `busy_s` is the machine's busy CPU time over the very span of `usage`.
+    `busy_s` is the machine's busy CPU time over the very span of `usage`. `paused` tells of each
+    slot whether the job stood still in it; by default it never did.
     """
+    paused = paused or [False] * len(slots)
     machine = _sum([slot.machine for slot in slots])
+    ran = [slot for slot, still in zip(slots, paused, strict=True) if not still]
+    ran_cpu_j = _sum([slot.machine for slot in ran]).cpu_j
+    if busy_s is not None and len(ran) < len(slots):
+        stood = (slot for slot, still in zip(slots, paused, strict=True) if still)
+        busy_s = max(0.0, busy_s - sum(slot.busy_s or 0.0 for slot in stood))
     share = _share(usage, busy_s)
-    cpu_j = _job_cpu_j(slots, machine.cpu_j, info, usage, share, idle_floor_w)
+    cpu_j = _job_cpu_j(ran, ran_cpu_j, info, usage, share, idle_floor_w)
     ram_share = None
     if usage is not None and info.physical_ram_bytes > 0:
         ram_share = min(1.0, usage.peak_rss_bytes / info.physical_ram_bytes)
     shared = []
     for index, slot in enumerate(slots):
         gpu_share = 1.0 if gpu_shares is None else gpu_shares[index]
+        running = 0.0 if paused[index] else 1.0
         job = Energy(
-            _spread(cpu_j, slot.machine.cpu_j, machine.cpu_j),
-            _job_gpu_j(slot, gpu_share),
-            _times(slot.machine.ram_j, ram_share),
+            _times(_spread(cpu_j, slot.machine.cpu_j, ran_cpu_j), running),
+            _times(_job_gpu_j(slot, gpu_share), running),
+            _times(_times(slot.machine.ram_j, ram_share), running),
         )
         shared.append(replace(slot, job=job))
     energy = _sum([slot.job for slot in shared])

@@ -35,6 +35,10 @@ class JobDefaults:
     min_saving_pct: float | None = None
     lock: str | None = None
     objective: float | None = None
+    interruptible: bool | None = None
+    pause_command: str | None = None
+    resume_command: str | None = None
+    resume_cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,10 @@ _JOB: dict[str, Check] = {
     "strategy": _choice(*STRATEGIES),
     "min_saving": _number(0, 100, "a number from 0 to 100 (percent)"),
     "objective": _objective,
+    "interruptible": _flag,
+    "pause_command": _text,
+    "resume_command": _text,
+    "resume_cost": _parsed(parse_span),
 }
 # A lock is of a job: in common it would be one for all of them.
 _NAMED_JOB: dict[str, Check] = _JOB | {"lock": _text}

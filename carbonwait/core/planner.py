@@ -16,6 +16,7 @@ from datetime import UTC, tzinfo
 
 from carbonwait.core.durations import Durations
 from carbonwait.core.landscape import Candidate, Choice, Landscape
+from carbonwait.core.lanes import Segment
 from carbonwait.core.objective import CARBON, words
 from carbonwait.core.records import Instant, Strategy
 from carbonwait.core.series import Series
@@ -65,6 +66,7 @@ class Plan:
 
     `static_start` is when the static window opens next, in time or not; `dynamic_start` is what the
     dynamic strategy would do. `saving_pct` is None where the intensity now or then is not known.
+    `segments` are when the job runs if it has more than one, with pauses in between.
     """
 
     start: Instant
@@ -78,6 +80,7 @@ class Plan:
     saving_pct: float | None
     reason: str
     candidates: Sequence[Candidate] = ()
+    segments: Sequence[Segment] = ()
 
 
 def plan(

@@ -197,6 +197,14 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A running command stood still over `[start, end)`; `end` is None while it does."""
+
+    start: Instant
+    end: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """The process that looks after a run, so that another one can tell whether it is lost."""
 
@@ -218,6 +226,7 @@ class Run:
     estimated. `uncovered_s` is how long no meter looked, or a component that it meters was unknown.
     `gpus` lists the devices that the job was allowed to see, None for all of them. `objective` is
     the weight of carbon against price that was asked for; `cost` is empty where no price was known.
+    `paused_s` is how long of `started` to `ended` it stood still.
     """
 
     id: str
@@ -232,6 +241,7 @@ class Run:
     latest_start: Instant | None = None
     started: Instant | None = None
     ended: Instant | None = None
+    paused_s: float = 0.0
     exit_code: int | None = None
     term_signal: str | None = None
     zone: str | None = None
@@ -266,6 +276,13 @@ class Run:
     def wait_s(self) -> float | None:
         """From submission to start, None before the start."""
         return None if self.started is None else self.started - self.submitted
+
+    @property
+    def ran_s(self) -> float | None:
+        """How long the command has run, pauses left out; None before the end."""
+        if self.started is None or self.ended is None:
+            return None
+        return max(0.0, self.ended - self.started - self.paused_s)
 
     @property
     def deadline_met(self) -> bool | None:

@@ -68,7 +68,7 @@ _NESTED = tuple(
 
 RUN_COLUMNS = (*_PLAIN, *(column for _, _, column in _NESTED))
 # What a record that was made before there was such a column says; of the others it says NULL.
-ADDED: dict[str, Any] = {"objective": 1.0}
+ADDED: dict[str, Any] = {"objective": 1.0, "paused_s": 0.0}
 # Stored for the sake of sums; the records compute them.
 DERIVED_COLUMNS = ("energy_j", "saving_g")
 SLOT_COLUMNS = (

@@ -195,7 +195,22 @@ _COSTS = (
     _COST_INDEX,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS, _COSTS)
+# `ended` is NULL while a pause lasts.
+_PAUSES = """
+CREATE TABLE pauses (
+    run_id TEXT NOT NULL REFERENCES runs (id),
+    begun REAL NOT NULL,
+    ended REAL,
+    PRIMARY KEY (run_id, begun)
+) WITHOUT ROWID
+"""
+
+_STANDING_STILL = (
+    _PAUSES,
+    "ALTER TABLE runs ADD COLUMN paused_s REAL NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS, _COSTS, _STANDING_STILL)
 VERSION = len(MIGRATIONS)
 
 

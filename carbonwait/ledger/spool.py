@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Decision, Run
+from carbonwait.core.records import Decision, Pause, Run
 from carbonwait.ledger import rows
 from carbonwait.ledger.connection import make_private_folder
 from carbonwait.ledger.store import Ledger
@@ -36,6 +36,7 @@ class SpoolRecord(NamedTuple):
     planned_on: rows.StoredSeries | None = None
     accounted_with: rows.StoredSeries | None = None
     priced_with: Prices | None = None
+    pauses: Sequence[Pause] = ()
 
 
 def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
@@ -102,6 +103,7 @@ def _take_in(ledger: Ledger, record: SpoolRecord) -> bool:
             if decision not in known:
                 ledger.add_decision(run_id, decision, planned)
         ledger.replace_energy(run_id, record.slots)
+        ledger.replace_pauses(run_id, record.pauses)
         if record.accounted_with is not None:
             ledger.account_with(run_id, ledger.save_series(record.accounted_with))
         if record.priced_with is not None:
@@ -133,6 +135,7 @@ def _document(record: SpoolRecord) -> dict[str, Any]:
         "planned_on": _series_document(record.planned_on),
         "accounted_with": _series_document(record.accounted_with),
         "priced_with": _series_document(record.priced_with),
+        "pauses": [(pause.start, pause.end) for pause in record.pauses],
     }
 
 
@@ -153,10 +156,11 @@ def _record(document: Any) -> SpoolRecord:
         _series(document["planned_on"]),
         _series(document["accounted_with"]),
         _prices(document.get("priced_with")),
+        tuple(Pause(*values) for values in document.get("pauses", ())),
     )
     kept = (record.planned_on, record.accounted_with, record.priced_with)
     points = [s.series for s in kept if s is not None]
-    for part in (run, *record.decisions, *record.slots, *chain(*points)):
+    for part in (run, *record.decisions, *record.slots, *record.pauses, *chain(*points)):
         if not _fits(part, type(part)):
             raise ValueError(part)
     return record

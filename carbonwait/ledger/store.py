@@ -17,7 +17,7 @@ from typing import Any, Self
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Decision, Instant, Run
+from carbonwait.core.records import Decision, Instant, Pause, Run
 from carbonwait.ledger import rows, totals
 from carbonwait.ledger.connection import connect, in_words
 from carbonwait.ledger.costs import CostTotals, cost_totals
@@ -178,6 +178,13 @@ class Ledger:
             values = ((run_id, *rows.values_of_slot(slot)) for slot in slots)
             self._connection.executemany(statement, values)
 
+    def replace_pauses(self, run_id: str, pauses: Sequence[Pause]) -> None:
+        """Put these pauses in place of a run's earlier ones."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM pauses WHERE run_id = ?", (run_id,))
+            values = ((run_id, pause.start, pause.end) for pause in pauses)
+            self._connection.executemany("INSERT OR REPLACE INTO pauses VALUES (?, ?, ?)", values)
+
     def mark_lost(self, run_id: str) -> None:
         """The process that looked after a run is gone; what was metered until then stays."""
         with self.transaction():
@@ -259,6 +266,11 @@ class Ledger:
         """A run's slots of energy, in order."""
         statement = f"SELECT {_SLOT} FROM energy WHERE run_id = ? ORDER BY slot_start"
         return [rows.slot_from(row) for row in self._read(statement, (run_id,))]
+
+    def pauses(self, run_id: str) -> list[Pause]:
+        """A run's pauses, in order."""
+        statement = "SELECT begun, ended FROM pauses WHERE run_id = ? ORDER BY begun"
+        return [Pause(*row) for row in self._read(statement, (run_id,))]
 
     def series_of(self, run_id: str) -> tuple[rows.StoredSeries | None, rows.StoredSeries | None]:
         """What a run was planned on and what it was accounted with."""

@@ -1,7 +1,9 @@
 """The command: found before the wait, started untouched, reaped with its resource usage.
 
 The child keeps the caller's process group, session, descriptors and directory, so that terminals,
-job control and pipes work as if carbonwait were not there.
+job control and pipes work as if carbonwait were not there. Only a command that may be paused has
+a session of its own: were its group stopped in the caller's session and the last parent outside
+of it to die, the kernel would send it SIGHUP.
 """
 
 import errno
@@ -9,6 +11,7 @@ import os
 import signal
 import stat
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 
 from carbonwait.core.errors import CannotRun
@@ -84,11 +87,16 @@ def _places(program: bytes, environment: Environment) -> list[bytes]:
     return [os.path.join(folder or b".", program) for folder in path.split(b":")]
 
 
-def spawn(command: Sequence[str], environment: Environment, mask: Set[int]) -> "Child":
-    """Start the command with the caller's signal mask. Raises CannotRun."""
+def spawn(
+    command: Sequence[str], environment: Environment, mask: Set[int], *, own_session: bool = False
+) -> "Child":
+    """Start the command with the caller's signal mask. Raises CannotRun.
+
+    With a session of its own it cannot read from the caller's terminal: that is an error to it.
+    """
     argv = [os.fsencode(word) for word in command]
     try:
-        pid = _spawn(argv, environment, mask)
+        pid = _spawn(argv, environment, mask, own_session)
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             status = 127 if error.errno == errno.ENOENT else 126
@@ -97,16 +105,25 @@ def spawn(command: Sequence[str], environment: Environment, mask: Set[int]) -> "
         # A script without an interpreter line runs under the shell, as with execvp.
         script = find_command(command[0], environment)
         try:
-            pid = _spawn([b"/bin/sh", script, *argv[1:]], environment, mask)
+            pid = _spawn([b"/bin/sh", script, *argv[1:]], environment, mask, own_session)
         except OSError as failure:
             message = f"{command[0]!r} cannot be started: {failure.strerror}"
             raise CannotRun(message, 126) from None
     return Child(pid)
 
 
-def _spawn(argv: list[bytes], environment: Environment, mask: Set[int]) -> int:
+def _spawn(argv: list[bytes], environment: Environment, mask: Set[int], own_session: bool) -> int:
+    # Outside of the terminal's session nothing would keep the command from reading what is typed
+    # for the shell. As with nohup, it finds a standard input that cannot be read instead.
+    unreadable = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_WRONLY, 0)
     return os.posix_spawnp(
-        argv[0], argv, environment, setsigmask=mask, setsigdef=ignored_by_python_alone()
+        argv[0],
+        argv,
+        environment,
+        setsid=own_session,
+        file_actions=[unreadable] if own_session and os.isatty(0) else None,
+        setsigmask=mask,
+        setsigdef=ignored_by_python_alone(),
     )
 
 
@@ -140,25 +157,31 @@ class Child:
             # Gone already, or it has become another user: no more to be done than kill(1) could.
             return
 
+    def send_to_group(self, signum: int) -> None:
+        """Send a signal to all of its process group, which must be its own."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signum)
 
-def stop_like_the_child() -> None:
+
+def stop_like_the_child() -> bool:
     """Stop this process too, if a terminal's foreground job is what stopped.
 
     The shell then gives the prompt back, and `fg` continues both. Away from a terminal nobody
-    would continue us.
+    would continue us: then it is False at once, else True once we have been continued.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        return
+        return False
     try:
         foreground = os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:
-        return
+        return False
     finally:
         os.close(terminal)
     if foreground:
         os.kill(os.getpid(), signal.SIGSTOP)
+    return foreground
 
 
 def occupy_standard_descriptors() -> None:

@@ -44,6 +44,12 @@ class SignalQueue:
         self._taken |= {signal.SIGALRM, signal.SIGCHLD}
         self.inherited_mask: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
 
+    def take_also(self, *signals: signal.Signals) -> None:
+        """Handle these from now on; one that is inherited as ignored stays ignored."""
+        more = {s for s in signals if signal.getsignal(s) is not signal.SIG_IGN}
+        self._taken |= more
+        signal.pthread_sigmask(signal.SIG_BLOCK, more)
+
     def next(self, timeout_s: float | None = None) -> signal.struct_siginfo | None:
         """The next signal, or None when the time is up."""
         if timeout_s is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from carbonwait.core.accounting import Starts, account
 from carbonwait.core.attribution import (
@@ -13,7 +14,16 @@ from carbonwait.core.attribution import (
 )
 from carbonwait.core.gpus import GpuUser, devices_of, shares
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Cost, Instant, MeterInfo, MeterRow, Methods, Run, Usage
+from carbonwait.core.records import (
+    Cost,
+    Instant,
+    MeterInfo,
+    MeterRow,
+    Methods,
+    Pause,
+    Run,
+    Usage,
+)
 from carbonwait.core.series import Kind, Series
 
 
@@ -22,7 +32,8 @@ class Metered:
     """What was seen of a run that has ended.
 
     `busy_s` is the machine's busy CPU time from start to end; `info` is None where no meter was
-    ready in time, and there are no `rows` then. `others` are runs that overlapped on this host.
+    ready in time, and there are no `rows` then. `others` are runs that overlapped on this host;
+    `pauses` are those of the run, all of them over.
     """
 
     rows: Sequence[MeterRow]
@@ -31,6 +42,7 @@ class Metered:
     busy_s: float | None
     idle_floor_w: float | None = None
     others: Sequence[Run] = ()
+    pauses: Sequence[Pause] = ()
 
 
 def settle(
@@ -44,7 +56,8 @@ def settle(
     """Write energies and figures into `run`, which has started and ended; return its slots."""
     if run.started is None or run.ended is None:
         raise ValueError(f"run {run.id} has not ended")
-    edges = series.between(run.started, run.ended).edges
+    pauses = [(pause.start, pause.end or run.ended) for pause in metered.pauses]
+    edges = [*series.between(run.started, run.ended).edges, *chain(*pauses)]
     slots = slots_between(metered.rows, run.started, run.ended, edges)
     methods = metered.info.methods if metered.info is not None else Methods()
     run.uncovered_s = uncovered_s(metered.rows, run.started, run.ended, methods)
@@ -61,6 +74,7 @@ def settle(
             busy_s=metered.busy_s,
             idle_floor_w=metered.idle_floor_w,
             gpu_shares=_gpu_shares(run, slots, metered.others),
+            paused=[_within(slot, pauses) for slot in slots],
         )
         slots = list(part.slots)
         run.methods, run.labels = methods, metered.info.labels
@@ -75,6 +89,7 @@ def settle(
         idle_watts=run.idle_watts,
         final_kinds=final_kinds,
         more_to_come=more_to_come,
+        pauses=pauses,
     )
     run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
     return slots
@@ -104,6 +119,10 @@ def price(run: Run, slots: Sequence[MeteredSlot], prices: Prices | None) -> None
         best=figures.best_g,
         waiting=figures.waiting_g,
     )
+
+
+def _within(slot: MeteredSlot, pauses: Sequence[tuple[Instant, Instant]]) -> bool:
+    return any(start <= slot.start and slot.end <= end for start, end in pauses)
 
 
 def _gpu_shares(

@@ -6,7 +6,7 @@ from typing import get_args
 
 from carbonwait.core.attribution import job_slots
 from carbonwait.core.errors import Mistake
-from carbonwait.core.records import Decision, EnergySlot, Instant, Run, State
+from carbonwait.core.records import Decision, EnergySlot, Instant, Pause, Run, State
 from carbonwait.stories.upkeep import opened
 
 STATES: tuple[str, ...] = get_args(State)
@@ -14,11 +14,12 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One run with its decisions and, where asked for, its slots of energy."""
+    """One run with its decisions and, where asked for, its slots of energy and its pauses."""
 
     run: Run
     decisions: Sequence[Decision]
     slots: Sequence[EnergySlot] = ()
+    pauses: Sequence[Pause] = ()
 
 
 def runs(
@@ -47,4 +48,4 @@ def show(environ: Mapping[str, str], now: Instant, run_id: str) -> Entry:
             raise Mistake(f"no run {run_id!r}; nothing has been recorded yet")
         run = ledger.run(run_id)
         slots = job_slots(ledger.energy(run.id))
-        return Entry(run, ledger.decisions(run.id), slots)
+        return Entry(run, ledger.decisions(run.id), slots, ledger.pauses(run.id))

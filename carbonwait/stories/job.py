@@ -9,10 +9,13 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from signal import SIGCHLD, SIGTERM, Signals
+from itertools import chain
+from math import inf
+from signal import SIGCHLD, SIGTERM, SIGTSTP, SIGWINCH, Signals, struct_siginfo
+from typing import TYPE_CHECKING
 
 from carbonwait.core.attribution import merged_rows, slots_between
-from carbonwait.core.errors import CannotRun, MeterUnavailable
+from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
 from carbonwait.core.ids import new_id
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Run
@@ -35,11 +38,22 @@ from carbonwait.process.signals import SignalQueue, meant_for_the_wait, sent_by_
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, price, settle
 from carbonwait.stories.allocation import allocation_warning
+from carbonwait.stories.intensities import Outlook
 from carbonwait.stories.locking import LOCK_HELD, take_lock
-from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
+from carbonwait.stories.planning import (
+    Forethought,
+    Interruption,
+    Preparation,
+    Request,
+    prepare,
+)
 from carbonwait.stories.recorder import Recorder
 from carbonwait.stories.voice import Voice
 from carbonwait.stories.waiting import Waited, wait
+
+if TYPE_CHECKING:
+    # Few runs may be paused, and none of the others is to wait for it.
+    from carbonwait.stories.pauses import Pauses
 
 # CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
 _METER_LEAD_S = 5.0
@@ -76,6 +90,7 @@ def run(
         # A signal, or the end of the command, matters more than an answer of a service.
         give_up=queue.pending,
     )
+    _require_hooks(preparation.interruption, environment)
     for warning in settings.warnings:
         voice.warning(warning)
     if not take_lock(preparation.lock, environ, voice):
@@ -116,6 +131,8 @@ class _Job:
         self.meter: Keeper | None = None
         self.kept_s = self.started_s = 0.0
         self.seen = Series()
+        self.pauses: Pauses | None = None
+        self.told_to_start = False
         self.record = _new_run(request, preparation, settings, environment)
 
     def go(self) -> Outcome:
@@ -130,6 +147,7 @@ class _Job:
             if waited.aborted_by is not None:
                 return self.abort(waited.aborted_by)
             thought = waited.thought
+            self.told_to_start = waited.told_to_start
         # What came while nobody listened: a Ctrl-C would reach no one once the command is there.
         signum = self.queue.told_to_end()
         if signum is not None:
@@ -137,7 +155,12 @@ class _Job:
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()
-        ended = self.watch(child)
+        try:
+            self.pauses = self.pauses_of(child, thought)
+            ended = self.watch(child)
+        finally:
+            if self.pauses is not None:
+                self.pauses.end()
         self.unharmed("accounting", lambda: self.finish(thought, ended, busy_before))
         return Outcome(ended.exit_code or 0, ended.term_signal)
 
@@ -206,11 +229,16 @@ class _Job:
 
     def start(self) -> tuple[Child, float | None]:
         """Start the command, then everything that is not needed for it."""
+        own_session = self.preparation.interruption is not None
+        if own_session:
+            # A terminal sends these to us alone.
+            self.queue.take_also(SIGTSTP, SIGWINCH)
         busy_s = cpu.busy_s()
         self.started_s = self.kept_s = self.clock.elapsed()
         self.record.started = self.clock.wall()
         try:
-            child = spawn(self.request.command, self.environment, self.queue.inherited_mask)
+            mask = self.queue.inherited_mask
+            child = spawn(self.request.command, self.environment, mask, own_session=own_session)
         except CannotRun:
             self.record.started = None
             self.abort(SIGTERM)
@@ -241,13 +269,85 @@ class _Job:
             if isinstance(state, Ended):
                 return state
             if isinstance(state, Stopped):
-                stop_like_the_child()
+                self.stopped()
             self.look_after_meter()
-            info = self.queue.next(self.meter.look_within_s if self.meter else None)
-            if info is None or meant_for_the_wait(info):
-                continue
-            if info.si_signo != SIGCHLD and sent_by_a_process(info):
+            meter_s = self.meter.look_within_s if self.meter else None
+            wake_s = min(inf if meter_s is None else meter_s, self.step())
+            info = self.queue.next(wake_s if wake_s < inf else None)
+            if info is not None and info.si_signo != SIGCHLD:
+                self.take(child, info)
+
+    # --- a command that may be paused ---
+
+    def pauses_of(self, child: Child, thought: Forethought) -> "Pauses | None":
+        """The pauses of a command that may be paused."""
+        if self.preparation.interruption is None:
+            return None
+        from carbonwait.stories.pauses import Pauses
+
+        return Pauses(
+            self.preparation,
+            self.preparation.interruption,
+            thought.outlook,
+            child,
+            self.environment,
+            self.queue,
+            self.clock,
+            self.voice,
+            on_change=self.keep_pauses,
+            on_outlook=self.keep_outlook,
+            # Whoever has it start now wants it to run.
+            never=self.told_to_start,
+        )
+
+    def step(self) -> float:
+        """Pause or resume if it is time to; after how many seconds to come again."""
+        if self.pauses is None:
+            return inf
+        try:
+            return self.pauses.step()
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
+            self.voice.fault(f"pausing failed ({error!r}); the command runs on")
+            self.unharmed("resuming", self.pauses.give_up)
+            return inf
+
+    def take(self, child: Child, info: struct_siginfo) -> None:
+        """Pass a signal on."""
+        if self.pauses is None:
+            if sent_by_a_process(info) and not meant_for_the_wait(info):
                 child.send(info.si_signo)
+            return
+        try:
+            self.pauses.take(info)
+        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
+            self.voice.fault(f"pausing failed ({error!r}); the command runs on")
+            self.unharmed("resuming", self.pauses.give_up)
+            child.send(info.si_signo)
+
+    def stopped(self) -> None:
+        """Something has stopped the command."""
+        if self.pauses is not None:
+            self.pauses.stopped()
+        else:
+            stop_like_the_child()
+
+    def keep_outlook(self, outlook: Outlook) -> None:
+        """Remember what was forecast, for the account."""
+        self.seen = outlook.series.over(self.seen)
+
+    def keep_pauses(self, why: str, start: Instant) -> None:
+        """Record a pause or a resume, and tell of it."""
+        if self.pauses is None:
+            return
+        record, outlook = self.record, self.pauses.outlook
+        record.state = "paused" if self.pauses.paused else "running"
+        record.paused_s = sum(p.end - p.start for p in self.pauses.found if p.end is not None)
+        self.recorder.pauses(record, self.pauses.found)
+        decision = Decision(self.clock.wall(), start, outlook.rung, outlook.issued, why)
+        self.recorder.decide(record, decision, outlook)
+        self.voice.changed(record, why)
+
+    # --- its energy ---
 
     def look_after_meter(self) -> None:
         """Take in rows and store them now and then; do without the meter if that fails."""
@@ -288,6 +388,10 @@ class _Job:
         now = self.now()
         # The meter may have been there before the command: its start is an edge as well.
         edges = [self.record.started, *self.seen.between(self.record.started, now).edges]
+        if self.pauses is not None:
+            # Rows are put together, but never those of running and of standing still.
+            standing = chain(*((p.start, p.end or now) for p in self.pauses.found))
+            edges = sorted({*edges, *standing})
         self.meter.rows[:] = merged_rows(self.meter.rows, edges)
         self.recorder.energy(
             self.record, slots_between(self.meter.rows, self.record.started, now, edges)
@@ -298,6 +402,10 @@ class _Job:
         busy_s = _difference(busy_before, cpu.busy_s())
         self.record.ended = self.now()
         self.record.state = "finished"
+        if self.pauses is not None and self.pauses.found:
+            pauses = self.pauses.found
+            self.record.paused_s = sum(p.end - p.start for p in pauses if p.end is not None)
+            self.recorder.pauses(self.record, pauses)
         self.record.exit_code = ended.exit_code
         if ended.term_signal is not None:
             self.record.term_signal = _name(ended.term_signal)
@@ -321,6 +429,7 @@ class _Job:
             usage=ended.usage,
             busy_s=busy_s,
             others=self.recorder.others(self.record) if self.meter else (),
+            pauses=self.pauses.found if self.pauses else (),
         )
         if metered.info is not None and metered.info.methods.cpu == "rapl":
             floor_w = self.recorder.idle_floor_w(self.record, metered.info.logical_cpus)
@@ -343,6 +452,19 @@ class _Job:
             return None
         last = max(record.deadline, record.ended)
         return self.preparation.prices.to_account_with(record.submitted, record.ended, last)
+
+
+def _require_hooks(interruption: Interruption | None, environment: Environment) -> None:
+    """A hook that is not there is found out before the wait. Raises Mistake."""
+    if interruption is None:
+        return
+    hooks = {"pause": interruption.pause_command, "resume": interruption.resume_command}
+    for kind, argv in hooks.items():
+        if argv:
+            try:
+                find_command(argv[0], environment)
+            except CannotRun as error:
+                raise Mistake(f"--{kind}-command: {error}") from None
 
 
 def _name(signum: int) -> str:

@@ -26,6 +26,7 @@ from carbonwait.stories.prices import NO_PRICES, PriceOutlook, PriceSource
 
 DEFAULT_DEADLINE = "12h"
 DEFAULT_MIN_SAVING_PCT = 1.0
+DEFAULT_RESUME_COST = "5m"
 LONGEST_SAMPLE_S = 60.0
 
 # With no past run to tell what the job draws, it is taken to draw twice what waiting does.
@@ -50,6 +51,10 @@ class Request:
     sample: str = "5s"
     lock: str | None = None
     objective: str | None = None
+    interruptible: bool = False
+    pause_command: str | None = None
+    resume_command: str | None = None
+    resume_cost: str | None = None
 
     @property
     def sample_s(self) -> float:
@@ -61,8 +66,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Interruption:
+    """How a job may be paused; hooks are argument lists, empty where there is none."""
+
+    resume_cost_s: float
+    pause_command: tuple[str, ...] = ()
+    resume_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Preparation:
-    """All that a plan needs but the forecast; `local` is the machine's time zone."""
+    """All that a plan needs but the forecast; `local` is the machine's time zone.
+
+    `interruption` is None for a job that may not be paused.
+    """
 
     name: str
     task: Task
@@ -71,6 +88,7 @@ class Preparation:
     idle_watts: float
     prices: PriceSource
     lock: str | None = None
+    interruption: Interruption | None = None
 
     def think(self, now: Instant, planned: Instant | None = None) -> "Forethought":
         """Look at the grid and plan; `planned` is the start planned so far, once the wait began."""
@@ -92,6 +110,11 @@ class Preparation:
         if task.carbon_weight < CARBON and prices.planned_on:
             objective = scores(outlook.series, prices.planned_on, task.carbon_weight, now, until)
         made = _plan(task, outlook, now, objective, planned)
+        if self.interruption is not None and outlook.series:
+            from carbonwait.core.interrupting import interruptible
+
+            cost_s = self.interruption.resume_cost_s
+            made = interruptible(made, task, outlook.series, now, resume_cost_s=cost_s)
         return Forethought(self.name, task, outlook, made, now, self.local, prices)
 
     def has_news(self, now: Instant, start: Instant) -> bool:
@@ -175,7 +198,16 @@ def prepare(
     prices = PriceSource(
         intensities.choice.zone, task.carbon_weight, settings, environ, give_up=give_up
     )
-    return Preparation(name, task, intensities, local, settings.config.idle_watts, prices, lock)
+    return Preparation(
+        name,
+        task,
+        intensities,
+        local,
+        settings.config.idle_watts,
+        prices,
+        lock,
+        _interruption(request, defaults, task.strategy),
+    )
 
 
 def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
@@ -236,8 +268,45 @@ def _durations(request: Request, defaults: JobDefaults, past: Sequence[Run]) -> 
         if duration_s <= 0:
             raise Mistake(f"--duration {given!r} is no time to run; write 45m or 2h")
         return known_duration(duration_s)
-    spans = [run.ended - run.started for run in past if run.started and run.ended]
-    return durations_from(spans)
+    return durations_from([run.ran_s for run in past if run.ran_s is not None])
+
+
+def _interruption(
+    request: Request, defaults: JobDefaults, strategy: Strategy
+) -> Interruption | None:
+    """How the job may be paused, None if it may not. Raises Mistake.
+
+    The option holds whatever the strategy is, since it can mean nothing else. The config file's
+    word is for the dynamic strategy: `--now` is to run a job now, not in pieces.
+    """
+    given = (request.pause_command, request.resume_command, request.resume_cost)
+    allowed = request.interruptible or bool(defaults.interruptible)
+    if not allowed and any(value is not None for value in given):
+        raise Mistake("--pause-command, --resume-command and --resume-cost need --interruptible")
+    cost_s = parse_span(_first(request.resume_cost, defaults.resume_cost) or DEFAULT_RESUME_COST)
+    if cost_s < 0:
+        raise Mistake(f"--resume-cost {request.resume_cost!r} is negative; write 5m or 0")
+    hooks = (
+        _hook("--pause-command", _first(request.pause_command, defaults.pause_command)),
+        _hook("--resume-command", _first(request.resume_command, defaults.resume_command)),
+    )
+    if not request.interruptible and not (defaults.interruptible and strategy == "dynamic"):
+        return None
+    return Interruption(cost_s, *hooks)
+
+
+def _hook(option: str, line: str | None) -> tuple[str, ...]:
+    import shlex
+
+    if line is None:
+        return ()
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError as error:
+        raise Mistake(f"{option} {line!r} cannot be read: {error}") from None
+    if not words:
+        raise Mistake(f"{option} {line!r} names no program; leave it out or write one")
+    return words
 
 
 def _min_saving_pct(asked: float | None, default: float | None) -> float:
@@ -263,7 +332,7 @@ def _idle_ratio(idle_watts: float, past: Sequence[Run]) -> float:
         return 0.0
     joules = seconds = 0.0
     for run in past:
-        if run.energy.total_j is not None and run.started and run.ended:
+        if run.energy.total_j is not None and run.ran_s is not None:
             joules += run.energy.total_j
-            seconds += run.ended - run.started
+            seconds += run.ran_s
     return idle_watts * seconds / joules if joules > 0 else _ASSUMED_IDLE_RATIO

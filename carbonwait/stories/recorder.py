@@ -12,7 +12,7 @@ from contextlib import suppress
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Decision, Instant, Run
+from carbonwait.core.records import Decision, Instant, Pause, Run
 from carbonwait.core.series import Series
 from carbonwait.ledger import spool
 from carbonwait.ledger.rows import Role, StoredSeries
@@ -64,6 +64,16 @@ class Recorder:
         """Put these slots in place of the run's earlier ones."""
         self._record = self._keep(run)._replace(slots=slots)
         self._write("energy", lambda ledger: ledger.replace_energy(run.id, slots))
+
+    def pauses(self, run: Run, pauses: Sequence[Pause]) -> None:
+        """Put these pauses in place of the run's earlier ones, and save the run."""
+        self._record = self._keep(run)._replace(pauses=list(pauses))
+
+        def write(ledger: Ledger) -> None:
+            ledger.save(run)
+            ledger.replace_pauses(run.id, pauses)
+
+        self._write("pauses", write)
 
     def account(
         self,

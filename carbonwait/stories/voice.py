@@ -24,5 +24,8 @@ class Voice(Protocol):
     def started(self, run: Run) -> None:
         """The command has been started."""
 
+    def changed(self, run: Run, why: str) -> None:
+        """The command has been paused or resumed, and why."""
+
     def ended(self, run: Run) -> None:
         """The command has ended and the account is made."""

@@ -17,7 +17,7 @@ from strategies import (
     span_of,
 )
 
-from carbonwait.core.accounting import Account, Starts, account, replay
+from carbonwait.core.accounting import Account, Starts, account, closed_up, replay
 from carbonwait.core.records import Emissions, Energy, EnergySlot
 from carbonwait.core.series import Kind, Series, Slot
 
@@ -470,3 +470,73 @@ def test_a_run_over_two_kinds_has_a_mixed_basis() -> None:
     longer = [EnergySlot(STARTS.started, STARTS.ended + 600, Energy(KWH_J))]
     found = figures(Series(slots), replace(STARTS, ended=STARTS.ended + 600), longer)
     assert found.basis == "mixed"
+
+
+# --- pauses -------------------------------------------------------------------------------------
+
+
+def account_of_a_pause(a_series: Series, *, submitted_h: float = 0.0) -> Emissions:
+    """Two kWh in the first and the fourth hour after midnight, and a pause in between."""
+    begun = MIDNIGHT
+    lengths = [(0, KWH_J), (1, 0.0), (2, 0.0), (3, KWH_J)]
+    slots = [
+        EnergySlot(begun + h * HOUR_S, begun + (h + 1) * HOUR_S, Energy(cpu_j=j))
+        for h, j in lengths
+    ]
+    starts = Starts(
+        begun + submitted_h * HOUR_S,
+        begun,
+        begun + 4 * HOUR_S,
+        begun + 8 * HOUR_S,
+        begun + 4 * HOUR_S,
+        None,
+    )
+    pauses = [(begun + HOUR_S, begun + 2 * HOUR_S), (begun + 2 * HOUR_S, begun + 3 * HOUR_S)]
+    return account(slots, a_series, starts, pauses=pauses).emissions
+
+
+def test_a_paused_run_emits_in_the_time_in_which_it_ran() -> None:
+    assert account_of_a_pause(hourly(100, 900, 900, 200, 50, 70, 0, 0)).actual_g == 300
+
+
+def test_a_start_at_once_or_in_the_window_would_not_have_been_paused() -> None:
+    figures = account_of_a_pause(hourly(100, 900, 900, 200, 50, 70, 60, 60))
+    assert figures.if_now_g == 1000
+    assert figures.if_static_g == 120
+    assert figures.saving_g == 700
+
+
+def test_where_pausing_beat_every_run_in_one_piece_it_is_the_best() -> None:
+    assert account_of_a_pause(hourly(100, 900, 900, 200, 900, 900, 900, 900)).best_g == 300
+    assert account_of_a_pause(hourly(100, 900, 900, 200, 900, 50, 70, 900)).best_g == 120
+
+
+def test_a_gap_of_the_intensities_in_a_pause_leaves_what_was_emitted_known() -> None:
+    figures = account_of_a_pause(hourly(100, None, 900, 200, 50, 70, 60, 60))
+    assert figures.actual_g == 300
+    assert figures.if_now_g is None
+
+
+@given(runs())
+def test_no_pauses_change_nothing(case: tuple[Slots, Series, Starts]) -> None:
+    assert account(*case, pauses=()) == account(*case)
+
+
+@given(runs(gaps=False), st.floats(1, 3000))
+def test_closing_a_pause_up_gives_the_run_without_it(
+    case: tuple[Slots, Series, Starts], pause_s: float
+) -> None:
+    slots, _, starts = case
+    cut = slots[len(slots) // 2].start
+    later = [
+        slot
+        if slot.start < cut
+        else replace(slot, start=slot.start + pause_s, end=slot.end + pause_s)
+        for slot in slots
+    ]
+    closed = closed_up(later, [(cut, cut + pause_s)])
+    assert [slot.energy for slot in closed] == [slot.energy for slot in slots]
+    for one, other in zip(closed, slots, strict=True):
+        assert one.start == pytest.approx(other.start, abs=ROUNDING_S)
+        assert one.end == pytest.approx(other.end, abs=ROUNDING_S)
+    assert starts.started == closed[0].start

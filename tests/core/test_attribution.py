@@ -467,3 +467,44 @@ def test_only_the_measured_components_count_as_measured() -> None:
 
 def test_how_much_of_unknown_energy_was_measured_is_unknown() -> None:
     assert measured(Energy(), Methods("rapl", "nvml", "ram_model")) is None
+
+
+# --- pauses -------------------------------------------------------------------------------------
+
+
+def paused_slots() -> list[MeteredSlot]:
+    """Three slots of a minute; in the second one only others kept the machine busy."""
+    return [
+        MeteredSlot(60.0 * i, 60.0 * (i + 1), Energy(joules, 30.0, 40.0), busy_s=busy_s)
+        for i, (joules, busy_s) in enumerate([(100.0, 40.0), (900.0, 200.0), (300.0, 80.0)])
+    ]
+
+
+def test_a_paused_job_is_billed_nothing_meanwhile() -> None:
+    still = [False, True, False]
+    part = attribute(paused_slots(), MEASURED, USAGE, busy_s=320.0, idle_floor_w=None, paused=still)
+    assert part.slots[1].job == Energy(0.0, 0.0, 0.0)
+    assert part.machine_energy.cpu_j == 1300
+
+
+def test_the_share_of_a_paused_job_is_of_the_time_in_which_it_ran() -> None:
+    still = [False, True, False]
+    part = attribute(paused_slots(), MEASURED, USAGE, busy_s=320.0, idle_floor_w=None, paused=still)
+    assert part.job_share == 30 / 120
+    assert [slot.job.cpu_j for slot in part.slots] == [25, 0, 75]
+
+
+def test_modelled_energy_is_spread_over_the_time_in_which_a_job_ran() -> None:
+    still = [False, True, False]
+    part = attribute(paused_slots(), MODELLED, USAGE, busy_s=320.0, idle_floor_w=None, paused=still)
+    assert part.energy.cpu_j == pytest.approx(30 * 60 / 4)
+    assert part.slots[1].job.cpu_j == 0
+
+
+@given(metered(), st.floats(0, 100))
+def test_never_paused_is_what_is_taken_for_granted(case: Metered, cpu_s: float) -> None:
+    slots, usage = slots_between(*case), Usage(cpu_s, GIB)
+    given_ = attribute(
+        slots, MEASURED, usage, busy_s=50.0, idle_floor_w=1.0, paused=[False] * len(slots)
+    )
+    assert given_ == attribute(slots, MEASURED, usage, busy_s=50.0, idle_floor_w=1.0)

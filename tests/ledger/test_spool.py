@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sample_runs import NOON, SLOTS, finished, priced, run, stored
 
 from carbonwait.core.attribution import MeteredSlot
-from carbonwait.core.records import Cost, Decision, Emissions, Energy
+from carbonwait.core.records import Cost, Decision, Emissions, Energy, Pause
 from carbonwait.ledger.spool import SpoolRecord, collect, spool, waiting
 from carbonwait.ledger.store import Ledger
 
@@ -24,6 +24,7 @@ RECORD = SpoolRecord(
     stored(120.5),
     stored(99.0),
     priced(0.25),
+    [Pause(NOON + 60, NOON + 120), Pause(NOON + 180)],
 )
 
 
@@ -178,6 +179,9 @@ records = st.builds(
     planned_on=st.none() | st.builds(stored, st.floats(0, 5000)),
     accounted_with=st.none() | st.builds(stored, st.floats(0, 5000)),
     priced_with=st.none() | st.builds(priced, st.floats(-1, 1)),
+    pauses=st.lists(st.builds(Pause, st.floats(0, 4e9), st.none() | st.floats(0, 4e9)), max_size=3)
+    .map(lambda pauses: {pause.start: pause for pause in pauses})
+    .map(lambda pauses: tuple(pauses[start] for start in sorted(pauses))),
 )
 
 
@@ -193,6 +197,7 @@ def test_a_record_comes_back_from_file_and_ledger_as_it_was(record: SpoolRecord)
             ledger.energy("a1"),
             *ledger.series_of("a1"),
             ledger.prices_of("a1"),
+            tuple(ledger.pauses("a1")),
         )
         if not record.decisions:
             # Only a decision was planned on something.
@@ -200,13 +205,13 @@ def test_a_record_comes_back_from_file_and_ledger_as_it_was(record: SpoolRecord)
         assert found == record
 
 
-def test_a_record_of_a_version_that_knew_no_costs_is_taken_in(
+def test_a_record_of_a_version_that_knew_no_costs_and_no_pauses_is_taken_in(
     folders: list[Path], tmp_path: Path
 ) -> None:
     path = spool(RECORD, folders)
     assert path is not None
     document = json.loads(path.read_text())
-    del document["priced_with"]
+    del document["priced_with"], document["pauses"], document["run"]["paused_s"]
     for column in [name for name in document["run"] if name.startswith(("cost_", "objective"))]:
         del document["run"][column]
     path.write_text(json.dumps(document))
@@ -214,6 +219,7 @@ def test_a_record_of_a_version_that_knew_no_costs_is_taken_in(
         assert collect(ledger, folders) == 1
         assert ledger.run("a1") == RECORD.run
         assert ledger.prices_of("a1") is None
+        assert ledger.pauses("a1") == []
 
 
 def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:
