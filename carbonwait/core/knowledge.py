@@ -5,6 +5,7 @@ The trap is the future: nothing that has not ended, and no forecast that was not
 be looked at.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from carbonwait.core.issues import Blended, IssueModel
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
 
+# An issue is taken for what was known until so long after it was made.
+_IN_FORCE_S = 24 * HOUR_S
 # Long enough to tell how good forecasts are, short enough to be read before a plan.
 _LEARN_FROM_S = 30 * 86400.0
 
@@ -27,6 +30,42 @@ class IssuedHours(NamedTuple):
 
     hours: Callable[[Instant, int, int], Sequence[float | None]]
     series: Callable[[Instant, Instant], Series]
+
+
+class Issue(NamedTuple):
+    """A forecast as it was once issued: the means of the hours from `first` on."""
+
+    made: Instant
+    first: int
+    means: Sequence[float | None]
+
+
+def issue_of(made: Instant, series: Series) -> Issue:
+    """A forecast by its hours; those that it does not cover are None."""
+    first = int(-(-made // HOUR_S))
+    last = int(series.edges[-1] // HOUR_S) if series else first
+    hours = range(first, max(first, last))
+    return Issue(made, first, [series.mean(h * HOUR_S, (h + 1) * HOUR_S) for h in hours])
+
+
+def issued_by(issues: Sequence[Issue], current: Series) -> IssuedHours:
+    """Issues, ascending, to learn from how good they were, and the current one to plan on."""
+    made = [issue.made for issue in issues]
+
+    def hours(now: Instant, first: int, count: int) -> list[float | None]:
+        index = bisect_right(made, now) - 1
+        if index < 0 or now - made[index] > _IN_FORCE_S:
+            return [None] * count
+        issue = issues[index]
+        offset = first - issue.first
+        begin = max(offset, 0)
+        found = [None] * (begin - offset) + list(issue.means[begin : offset + count])
+        return (found + [None] * count)[:count]
+
+    def series(now: Instant, until: Instant) -> Series:
+        return current.between(now, until)
+
+    return IssuedHours(hours, series)
 
 
 class Knowledge:

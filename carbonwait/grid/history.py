@@ -1,6 +1,7 @@
 """What has been observed: actual intensities per provider and zone, for two years.
 
-One SQLite file in the cache folder, fed by every answer that holds actuals. It is a cache: when it
+With them are the forecasts of the last month, as they were issued. One SQLite file in the cache
+folder, fed by every answer. It is a cache: when it
 is damaged it is removed and begins anew, and nobody is told.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from carbonwait.core.forecaster import ObservedHour, observed_hours
+from carbonwait.core.knowledge import Issue
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 KEPT_S = 2 * 366 * 86400.0
 _BUSY_TIMEOUT_S = 2.0
+# Forecasts tell how far they can be trusted; one in three hours for a month is enough for that.
+_ISSUES_APART_S = 3 * 3600.0
+_ISSUES_KEPT_S = 30 * 86400.0
 
 # A service that changes its step leaves rows that overlap: each ends at the next one.
 _OBSERVED = """
@@ -88,6 +93,40 @@ class History:
         # Steps that do not divide an hour, which no service has so far.
         return list(observed_hours(self.observed(source, start, end), start, end))
 
+    def add_issue(self, source: str, issue: Issue) -> None:
+        """Keep a forecast as it was issued, unless one of the last hours is there already."""
+        from json import dumps
+
+        row = (source, issue.made, issue.first, dumps(issue.means))
+
+        def write(connection: "sqlite3.Connection") -> None:
+            last = connection.execute(
+                "SELECT MAX(made) FROM issues WHERE source = ?", (source,)
+            ).fetchone()[0]
+            if last is None or not 0 <= issue.made - last < _ISSUES_APART_S:
+                connection.execute("INSERT OR REPLACE INTO issues VALUES (?, ?, ?, ?)", row)
+                oldest = issue.made - _ISSUES_KEPT_S
+                connection.execute("DELETE FROM issues WHERE made < ?", (oldest,))
+
+        self._with(write, None, create=True)
+
+    def issues(self, source: str, start: Instant, end: Instant) -> list[Issue]:
+        """The forecasts that were issued within `[start, end)`, ascending."""
+        from json import loads
+
+        def read(connection: "sqlite3.Connection") -> list[Issue]:
+            rows = connection.execute(
+                "SELECT made, first, means FROM issues WHERE source = ? AND made >= ? AND made < ?"
+                " ORDER BY made",
+                (source, start, end),
+            )
+            return [
+                Issue(float(made), int(first), _means(loads(means))) for made, first, means in rows
+            ]
+
+        nothing: list[Issue] = []
+        return self._with(read, nothing)
+
     def last(self, source: str) -> Instant | None:
         """The end of the newest observation."""
 
@@ -121,6 +160,13 @@ class History:
         return nothing
 
 
+def _means(values: object) -> list[float | None]:
+    """Raises TypeError or ValueError for what this program has not written."""
+    if not isinstance(values, list):
+        raise TypeError("the means are no list")
+    return [None if value is None else float(value) for value in values]
+
+
 def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
     import sqlite3
 
@@ -132,6 +178,10 @@ def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS actuals (source TEXT, start REAL, end REAL,"
                 " g_per_kwh REAL, PRIMARY KEY (source, start)) WITHOUT ROWID"
+            )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS issues (source TEXT, made REAL, first INTEGER,"
+                " means TEXT, PRIMARY KEY (source, made)) WITHOUT ROWID"
             )
             return work(connection)
     finally:

@@ -37,11 +37,6 @@ _DECISION = ", ".join(rows.DECISION_COLUMNS)
 _SOURCE = ", ".join(rows.SOURCE_COLUMNS)
 _PRICED = ", ".join(rows.PRICE_COLUMNS)
 
-# Past runs that say how long a job takes: those that did what they were to do, else those that at
-# least ended by themselves.
-_SUCCEEDED = "exit_code = 0"
-_ENDED_BY_ITSELF = "exit_code IS NOT NULL"
-
 # Older builds of SQLite take 999 parameters.
 _MOST_PARAMETERS = 500
 # Counters and clocks are too coarse for the mean power of less.
@@ -295,16 +290,16 @@ class Ledger:
         return rows.unpacked(found[0]) if found else None
 
     def past_runs(self, name: str, limit: int = 20) -> list[Run]:
-        """Earlier runs of a job that tell how long it takes, newest first."""
-        for ended_well in (_SUCCEEDED, _ENDED_BY_ITSELF):
-            found = self._read(
-                f"SELECT {_RUN} FROM runs WHERE name = ? AND state = 'finished'"
-                f" AND started IS NOT NULL AND {ended_well} ORDER BY started DESC LIMIT ?",
-                (rows.storable(name), limit),
-            )
-            if found:
-                return [rows.run_from(rows.loaded(row)) for row in found]
-        return []
+        """Earlier runs of a job that tell how long it takes, newest first.
+
+        One that failed or was killed tells only that it takes at least that long.
+        """
+        found = self._read(
+            f"SELECT {_RUN} FROM runs WHERE name = ? AND state = 'finished'"
+            " AND started IS NOT NULL AND exit_code = 0 ORDER BY started DESC LIMIT ?",
+            (rows.storable(name), limit),
+        )
+        return [rows.run_from(rows.loaded(row)) for row in found]
 
     def idle_floor_w(self, host: str, logical_cpus: int, since: Instant) -> float | None:
         """The lowest mean measured CPU power of any slot of this host that was all but idle.

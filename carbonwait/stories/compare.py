@@ -254,7 +254,7 @@ def _duration(request: CompareRequest, environ: Mapping[str, str]) -> tuple[floa
         return duration_s, energy_kwh
     if request.job is None:
         raise Mistake("compare needs --duration SPAN or --job NAME")
-    spans = [run.ended - run.started for run in past if run.started and run.ended]
+    spans = [run.ran_s for run in past if run.ran_s is not None]
     if not spans:
         raise Mistake(f"no run of {request.job!r} has succeeded so far; give --duration SPAN")
     return max(sum(spans) / len(spans), 1.0), energy_kwh

@@ -11,10 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carbonwait.core.blend import topped_up
+from carbonwait.core.blend import biased, topped_up
 from carbonwait.core.errors import ProviderUnavailable
-from carbonwait.core.forecaster import HOUR_S, LOOK_BACK_S, history_forecast
+from carbonwait.core.forecaster import (
+    HOUR_S,
+    LOOK_BACK_S,
+    history_forecast,
+    observed_hours,
+)
 from carbonwait.core.intensity_csv import IntensityFile
+from carbonwait.core.knowledge import Knowledge, issue_of, issued_by
 from carbonwait.core.records import Instant, Rung, Scope, Signal
 from carbonwait.core.series import Kind, Series
 from carbonwait.core.units import format_span
@@ -36,6 +42,10 @@ _HORIZON_S = 72 * 3600.0
 _STALE_S = 24 * 3600.0
 _OBSERVE_EVERY_S = 3 * 3600.0
 _OBSERVE_BACK_S = 14 * 86400.0
+# What a forecast has to show before it is corrected.
+_TRUSTED_S = 30 * 86400.0
+_LEAST_ISSUES = 3
+_TYPICAL_BACK_S = 4 * HOUR_S
 # Observations are revised for about a day after they have first been published.
 _REVISED_S = 24 * 3600.0
 
@@ -113,6 +123,7 @@ class Intensities:
         self.key = () if self.provider is None else _key(self.provider, choice.zone, settings)
         folder = cache_folder(environ)
         self._cache, self._history = Cache(folder), History(folder)
+        self._file_knowledge: Knowledge | None = None
         self._looked: Instant | None = None
         self._next_issue: Instant | None = None
 
@@ -157,7 +168,9 @@ class Intensities:
         """When there may be news; `series` is the one planned on."""
         looked = now if self._looked is None else self._looked
         if self._file is None:
-            return looked + self.provider.refresh_s if self.provider else float("inf")
+            if self.provider is None:
+                return float("inf")
+            return looked + min(self.provider.refresh_s, HOUR_S)
         following = bisect_right(series.edges, now)
         edge = series.edges[following] if following < len(series.edges) else float("inf")
         return min(now + _FILE_LOOK_S, edge)
@@ -167,13 +180,18 @@ class Intensities:
         if self._file is None:
             if self.provider is None or start - now <= _SERVICE_REST_S:
                 return False
-            return now - (self._looked or 0) >= self.provider.refresh_s
+            return now - (self._looked or 0) >= min(self.provider.refresh_s, HOUR_S)
+        learns = self._rows is not None and self._rows.has_forecasts
+        if learns and int(now // HOUR_S) > int((self._looked or now) // HOUR_S):
+            # Another hour has ended, which tells how good the forecasts are.
+            return True
         if self._next_issue is not None and now >= self._next_issue:
             return True
         if not self._file.changed():
             return False
         try:
             self._rows = self._file.reload()
+            self._file_knowledge = None
         except ProviderUnavailable:
             # The last good plan stands; a later look may find the file whole again.
             return False
@@ -216,7 +234,17 @@ class Intensities:
         if not series or series.edges[-1] <= now:
             raise ProviderUnavailable("the forecast file says nothing yet of what is to come")
         found = self._bare("live", "file")
+        if self._rows.has_forecasts:
+            series = self._corrected_file(self._rows, now).over(series)
         return replace(found, series=series, issued=self._rows.issued_at(now))
+
+    def _corrected_file(self, rows: IntensityFile, now: Instant) -> Series:
+        """The file's forecasts, corrected by how earlier ones have erred; no gap is filled."""
+        if self._file_knowledge is None:
+            actuals = rows.actuals()
+            hours = observed_hours(actuals, now - LOOK_BACK_S, rows.ends)
+            self._file_knowledge = Knowledge(hours, rows.issued())
+        return self._file_knowledge.outlook(now, rows.ends, fill=False)
 
     def _live(self, now: Instant, _until: Instant) -> Outlook | None:
         provider, zone = self.provider, self.choice.zone
@@ -241,8 +269,9 @@ class Intensities:
             self._observe(provider, zone, now, patience)
             raise
         self._history.add(self._source, stored.forecast.series, now)
+        self._history.add_issue(self._source, issue_of(stored.made, stored.forecast.series))
         self._observe(provider, zone, now, patience)
-        return self._stored(provider, stored, "live")
+        return self._corrected(self._stored(provider, stored, "live"), now)
 
     def _cached(self, now: Instant, _until: Instant) -> Outlook | None:
         if self.provider is None:
@@ -252,7 +281,7 @@ class Intensities:
             return None
         if not stored.forecast.series or stored.forecast.series.edges[-1] <= now:
             return None
-        return self._stored(self.provider, stored, "cached")
+        return self._corrected(self._stored(self.provider, stored, "cached"), now)
 
     def _from_history(self, now: Instant, until: Instant) -> Outlook | None:
         if self.provider is None:
@@ -270,8 +299,21 @@ class Intensities:
         zone = self.choice.zone
         if zone is None or not typical.has_table(zone):
             return None
-        series = typical.typical_series(zone, now - 3600, until)
+        series = typical.typical_series(zone, now - _TYPICAL_BACK_S, until)
+        if self.provider is not None:
+            observed = self._history.observed(self._source, now - _TYPICAL_BACK_S, now)
+            series = biased(series, observed, now)
         return replace(self._bare("typical", "typical"), series=series, scope="life-cycle")
+
+    def _corrected(self, found: Outlook, now: Instant) -> Outlook:
+        """An issued forecast, corrected by how earlier ones have erred, if that is known."""
+        issues = self._history.issues(self._source, now - _TRUSTED_S, now + 1)
+        if len(issues) < _LEAST_ISSUES:
+            return found
+        hours = self._history.hours(self._source, now - LOOK_BACK_S, now)
+        knowledge = Knowledge(iter(hours), issued_by(issues, found.series))
+        series = knowledge.outlook(now, found.series.edges[-1], fill=False)
+        return replace(found, series=series.over(found.series))
 
     def _observe(self, provider: Provider, zone: str, now: Instant, patience: Patience) -> None:
         """Keep what has been observed since the last time; a failure costs nothing."""
