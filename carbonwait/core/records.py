@@ -285,13 +285,6 @@ class Run:
         return max(0.0, self.ended - self.started - self.paused_s)
 
     @property
-    def ran_s(self) -> float | None:
-        """How long it ran, without its pauses; None where it has not run to its end."""
-        if self.started is None or self.ended is None:
-            return None
-        return self.ended - self.started - self.paused_s
-
-    @property
     def deadline_met(self) -> bool | None:
         """None before the end, and where the command has not run."""
         if self.started is None or self.ended is None:
