@@ -38,6 +38,7 @@ complete -c carbonwait -n __fish_use_subcommand -a runs -d 'Waiting, running and
 complete -c carbonwait -n __fish_use_subcommand -a show -d 'One run in full'
 complete -c carbonwait -n __fish_use_subcommand -a start -d 'Start a waiting run now'
 complete -c carbonwait -n __fish_use_subcommand -a cancel -d 'End a waiting or running run'
+complete -c carbonwait -n __fish_use_subcommand -a compare -d 'Dynamic against static against now'
 complete -c carbonwait -n __fish_use_subcommand -a doctor -d 'What works here and what does not'
 complete -c carbonwait -n __fish_use_subcommand -a config -d 'The config file'
 
@@ -47,7 +48,7 @@ set -l zones AT AU-NSW AU-VIC BE BG CA-ON CA-QC CH CL-SEN CZ DE DK-DK1 DK-DK2 EE
     US-NE-ISNE US-NY-NYIS US-TEX-ERCO ZA
 set -l providers neso energinet energy_charts electricity_maps watttime carbon_aware_sdk file typical
 
-set -l grid '__carbonwait_in run plan forecast doctor'
+set -l grid '__carbonwait_in run plan forecast compare doctor'
 complete -c carbonwait -n $grid -s z -l zone -x -a "$zones" -d 'Grid zone'
 complete -c carbonwait -n $grid -s p -l provider -x -a "$providers" -d 'Where the forecast comes from'
 
@@ -82,6 +83,21 @@ complete -c carbonwait -n '__carbonwait_in report' -l by -x -a 'name zone provid
 complete -c carbonwait -n '__carbonwait_in runs' -l state -x -a 'waiting running paused finished aborted lost' -d 'Only in this state'
 complete -c carbonwait -n '__carbonwait_in runs' -l watch -d 'Show the list anew every two seconds'
 complete -c carbonwait -n '__carbonwait_in runs' -s n -l limit -x -d 'The newest N'
-complete -c carbonwait -n '__carbonwait_in plan forecast report runs show doctor' -l json -d 'One JSON document'
+set -l compare '__carbonwait_in compare'
+complete -c carbonwait -n $compare -l history -r -F -d 'CSV of what has been'
+complete -c carbonwait -n $compare -l days -x -d 'So many days of the stored history'
+complete -c carbonwait -n $compare -l duration -x -a '10m 30m 1h 2h 4h 8h' -d 'Run time'
+complete -c carbonwait -n $compare -l job -x -d 'Job whose past runs say how long it takes'
+complete -c carbonwait -n $compare -s d -l deadline -x -a '4h 12h 24h 48h' -d 'Be finished within'
+complete -c carbonwait -n $compare -l from -x -d 'First submission'
+complete -c carbonwait -n $compare -l to -x -d 'Submissions end here'
+complete -c carbonwait -n $compare -l submit -x -d 'When jobs are submitted'
+complete -c carbonwait -n $compare -l min-saving -x -d 'Wait only to save at least this'
+complete -c carbonwait -n $compare -l window -x -d 'Static window'
+complete -c carbonwait -n $compare -l interruptible -d 'Add jobs that may be paused'
+complete -c carbonwait -n $compare -l resume-cost -x -a '0 1m 5m 15m' -d 'Energy of a resume'
+complete -c carbonwait -n $compare -l issued -d 'Plan on the forecasts in the file'
+complete -c carbonwait -n $compare -l decisions -r -F -d 'Write each start to a CSV file'
+complete -c carbonwait -n '__carbonwait_in plan forecast report runs show compare doctor' -l json -d 'One JSON document'
 complete -c carbonwait -n '__carbonwait_in config' -x -a 'init show path check'
-complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show start cancel doctor config' -s h -l help -d 'Show help'
+complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show start cancel compare doctor config' -s h -l help -d 'Show help'
