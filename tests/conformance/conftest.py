@@ -4,9 +4,25 @@ A test that takes a `wrapper` is one of the 44 checks that hold for every wrappe
 about waiting and recording, and only for carbonwait.
 """
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 from users import User
 from wrappers import PEER, WRAPPERS, Wrapper
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_ignored() -> Iterator[None]:
+    """Start commands as from a prompt: in the background of a script, Ctrl-C is ignored."""
+    ignored = [s for s in signal.valid_signals() if signal.getsignal(s) == signal.SIG_IGN]
+    ignored = [s for s in ignored if s not in {signal.SIGPIPE, signal.SIGXFSZ}]
+    for signum in ignored:
+        is_interrupt = signum == signal.SIGINT
+        signal.signal(signum, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+    yield
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 @pytest.fixture(params=list(WRAPPERS))

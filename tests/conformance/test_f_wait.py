@@ -81,26 +81,31 @@ def planned_start(user: User) -> float:
     return datetime.fromisoformat(last.split(",")[0]).timestamp()
 
 
+def seconds_for(user: User, *arguments: str, status: int) -> float:
+    begun = time.monotonic()
+    result = user.run(*arguments)
+    assert (result.returncode, bool(result.stdout)) == (status, status == 0)
+    return time.monotonic() - begun
+
+
 def test_f07_a_missing_command_is_refused_before_the_wait(user: User) -> None:
-    taken_s = []
-    for _ in range(3):  # one of them will not be held up by whatever else the machine does
-        begun = time.monotonic()
-        result = user.run("run", "-q", *options(user, FAR_S), "--", "no-such-cmd")
-        assert (result.returncode, result.stdout) == (127, b"")
-        taken_s.append(time.monotonic() - begun)
-        if taken_s[-1] < 2:
-            break
-    assert min(taken_s) < 2
+    refused_s = seconds_for(user, "run", "-q", *options(user, FAR_S), "--", "no-cmd", status=127)
+    # Two seconds where nothing else is going on; on a busy machine any start takes longer.
+    assert refused_s < max(2.0, 5 * seconds_for(user, "--help", status=0))
 
 
 def test_f08_stopped_past_its_start_it_goes_on_at_once_when_continued(user: User) -> None:
-    with waiting(user, 3, "date", "+%s.%N") as process:
-        turn = planned_start(user)
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(max(0.0, turn + 1 - time.time()))
-        continued = time.time()
-        process.send_signal(signal.SIGCONT)
-        out, _ = process.communicate(timeout=PATIENCE_S)
+    for head_s in (3, 12, 40):
+        with waiting(user, head_s, "date", "+%s.%N") as process:
+            process.send_signal(signal.SIGSTOP)
+            turn = planned_start(user)
+            if time.time() > turn - 0.5:
+                continue  # too busy a machine: it may have started before it was stopped
+            time.sleep(turn + 1 - time.time())
+            continued = time.time()
+            process.send_signal(signal.SIGCONT)
+            out, _ = process.communicate(timeout=PATIENCE_S)
+            break
     assert process.returncode == 0
     assert continued <= float(out) < continued + LATE_S
 
