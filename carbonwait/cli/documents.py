@@ -145,7 +145,7 @@ def doctor_document(diagnosis: Diagnosis) -> Document:
     }
 
 
-def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
+def run_document(run: Run, decisions: Sequence[Decision], pauses: Sequence[Pause] = ()) -> Document:
     """One item of `runs --json`, and what `show --json` prints but for its slots."""
     total_j = run.energy.total_j
     share = None if not total_j or run.measured_j is None else run.measured_j / total_j
@@ -166,6 +166,7 @@ def run_document(run: Run, decisions: Sequence[Decision]) -> Document:
         "ended": _instant(run.ended),
         "wait_s": _seconds(run.wait_s),
         "paused_s": _seconds(run.paused_s),
+        "pauses": [{"start": _instant(p.start), "end": _instant(p.end)} for p in pauses],
         "exit_code": run.exit_code,
         "signal": run.term_signal,
         "zone": run.zone,
@@ -224,12 +225,8 @@ def show_document(
         }
         for slot in slots
     ]
-    return {
-        "schema": SCHEMA,
-        **run_document(run, decisions),
-        "pauses": [{"start": _instant(p.start), "end": _instant(p.end)} for p in pauses],
-        "energy_slots": energy_slots,
-    }
+    document = run_document(run, decisions, pauses)
+    return {"schema": SCHEMA, **document, "energy_slots": energy_slots}
 
 
 def report_document(report: Report) -> Document:

@@ -37,7 +37,7 @@ def runs(
         return history.runs(os.environ, time.time(), states=state or (), limit=shown)
 
     if json:
-        items = [run_document(entry.run, entry.decisions) for entry in look()]
+        items = [run_document(entry.run, entry.decisions, entry.pauses) for entry in look()]
         print_json({"schema": SCHEMA, "runs": items})
         return
     from carbonwait.cli.tables import print_runs, watch_runs

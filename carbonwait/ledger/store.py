@@ -264,8 +264,21 @@ class Ledger:
 
     def pauses(self, run_id: str) -> list[Pause]:
         """A run's pauses, in order."""
-        statement = "SELECT begun, ended FROM pauses WHERE run_id = ? ORDER BY begun"
-        return [Pause(*row) for row in self._read(statement, (run_id,))]
+        return self.pauses_of([run_id]).get(run_id, [])
+
+    def pauses_of(self, run_ids: Collection[str]) -> dict[str, list[Pause]]:
+        """The pauses of several runs at once; those that had none are left out."""
+        found: dict[str, list[Pause]] = {}
+        wanted = sorted(set(run_ids))
+        for first in range(0, len(wanted), _MOST_PARAMETERS):
+            some = wanted[first : first + _MOST_PARAMETERS]
+            statement = (
+                "SELECT run_id, begun, ended FROM pauses"
+                f" WHERE run_id IN ({', '.join('?' * len(some))}) ORDER BY run_id, begun"
+            )
+            for run_id, begun, ended in self._read(statement, some):
+                found.setdefault(run_id, []).append(Pause(begun, ended))
+        return found
 
     def series_of(self, run_id: str) -> tuple[rows.StoredSeries | None, rows.StoredSeries | None]:
         """What a run was planned on and what it was accounted with."""

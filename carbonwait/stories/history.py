@@ -14,7 +14,7 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One run with its decisions and, where asked for, its slots of energy and its pauses."""
+    """One run with its decisions and pauses and, where asked for, its slots of energy."""
 
     run: Run
     decisions: Sequence[Decision]
@@ -37,8 +37,11 @@ def runs(
         if ledger is None:
             return []
         found = ledger.runs(states=states or None, limit=limit)
-        decisions = ledger.decisions_of([run.id for run in found])
-        return [Entry(run, decisions.get(run.id, ())) for run in found]
+        ids = [run.id for run in found]
+        decisions, pauses = ledger.decisions_of(ids), ledger.pauses_of(ids)
+        return [
+            Entry(run, decisions.get(run.id, ()), pauses=pauses.get(run.id, ())) for run in found
+        ]
 
 
 def show(environ: Mapping[str, str], now: Instant, run_id: str) -> Entry:
