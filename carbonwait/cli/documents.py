@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from carbonwait.core.alternatives import expectation, runner_up
 from carbonwait.core.records import Decision, Emissions, Energy, EnergySlot, Instant, Run
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
 from carbonwait.ledger.totals import Totals
@@ -45,6 +46,8 @@ def plan_document(thought: Forethought) -> Document:
         "wait_s": _seconds(plan.start - task.submitted),
         "deadline_at_risk": plan.deadline_at_risk,
         "intensity_g_per_kwh": asdict(plan.intensities),
+        "static_start": _instant(plan.static_start),
+        "runner_up": _runner_up(thought),
         "static_assumed": plan.static_assumed,
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
@@ -52,6 +55,18 @@ def plan_document(thought: Forethought) -> Document:
             {"start": _instant(candidate.start), "intensity_g_per_kwh": candidate.g_per_kwh}
             for candidate in plan.candidates
         ],
+    }
+
+
+def _runner_up(thought: Forethought) -> Document | None:
+    second = runner_up(thought.task, thought.plan)
+    if second is None:
+        return None
+    expected = expectation(thought.task, thought.outlook.series, thought.now, second.start)
+    return {
+        "start": _instant(second.start),
+        "intensity_g_per_kwh": second.g_per_kwh,
+        "saving_pct": expected.saving_pct,
     }
 
 

@@ -133,7 +133,7 @@ def plan(
         static_assumed=not task.windows,
         dynamic_start=dynamic_start,
         intensities=intensities,
-        saving_pct=_saving_pct(task, series, now, mean_now, start, intensities.chosen),
+        saving_pct=saving_pct(task, series, now, mean_now, start, intensities.chosen),
         reason=reason,
         candidates=candidates,
     )
@@ -193,7 +193,7 @@ def _candidates(
     return [Candidate(start, mean) for start, mean in means if mean is not None]
 
 
-def _saving_pct(
+def saving_pct(
     task: Task,
     series: Series,
     now: Instant,
