@@ -48,7 +48,7 @@ _carbonwait() {
         forecast) options="$view --json --csv" ;;
         report) options="--since --until --by --json" ;;
         runs) options="--state --limit -n --watch --json" ;;
-        show) options="--json" ;;
+        show) options="--json --verbose -v" ;;
         doctor) options="$grid --json" ;;
         config) ((cword == 2)) && options="init show path check" ;;
         *) return ;;

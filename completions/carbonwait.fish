@@ -73,6 +73,7 @@ complete -c carbonwait -n '__carbonwait_in report' -l by -x -a 'name zone provid
 complete -c carbonwait -n '__carbonwait_in runs' -l state -x -a 'waiting running paused finished aborted lost' -d 'Only in this state'
 complete -c carbonwait -n '__carbonwait_in runs' -l watch -d 'Show the list anew every two seconds'
 complete -c carbonwait -n '__carbonwait_in runs' -s n -l limit -x -d 'The newest N'
+complete -c carbonwait -n '__carbonwait_in show' -s v -l verbose -d 'Show each decision'
 complete -c carbonwait -n '__carbonwait_in plan forecast report runs show doctor' -l json -d 'One JSON document'
 complete -c carbonwait -n '__carbonwait_in config' -x -a 'init show path check'
 complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show doctor config' -s h -l help -d 'Show help'

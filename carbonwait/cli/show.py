@@ -13,6 +13,7 @@ def show(
     run_id: Annotated[
         str, typer.Argument(metavar="ID", help="The run's ID or the beginning of it.")
     ],
+    verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
     """Show one run: decisions, energy and figures."""
@@ -25,5 +26,8 @@ def show(
         print_json(show_document(entry.run, entry.decisions, entry.slots))
     else:
         from carbonwait.cli.tables import print_run
+        from carbonwait.grid.zones import local_timezone
+        from carbonwait.process.clock import local_zone
 
-        print_run(entry, time.time())
+        local = local_zone(local_timezone(os.environ))
+        print_run(entry, time.time(), local, verbose=verbose)

@@ -1,6 +1,7 @@
 """`carbonwait plan` on real pseudo-terminals, at a noon that stands still."""
 
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,9 +33,7 @@ def on_terminal(
     """What a terminal of this size is sent."""
     environment: dict[str, Any] = {"TERM": "xterm", "PYTHONUTF8": "1"} | environ
     screen = pexpect.run(
-        subprocess.list2cmdline(
-            [installed("faketime"), "-f", NOW, *PROGRAM, "plan", *asked, *options]
-        ),
+        shlex.join([installed("faketime"), "-f", NOW, *PROGRAM, "plan", *asked, *options]),
         env=user.environ | environment,
         cwd=str(user.home),
         encoding="utf-8",
