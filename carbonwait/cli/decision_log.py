@@ -9,7 +9,7 @@ from carbonwait.core.records import Decision, Instant
 from carbonwait.core.units import format_local, format_span
 from carbonwait.stories.history import Entry
 
-_INDENT = "  "
+_INDENT = " " * 6
 
 
 def log_lines(
@@ -17,15 +17,13 @@ def log_lines(
 ) -> list[str]:
     """The log in local time; a long one is shortened unless `every` decision is to be seen."""
     steps = telling(entry.decisions, entry.providers, every=every)
-    moments = [format_local(step.decision.at, local, now) for step in steps]
-    indent = len(_INDENT) + max(map(len, moments), default=0) + 2
     lines = [_heading(len(entry.decisions), len(steps))]
-    for moment, step in zip(moments, steps, strict=True):
-        label = f"{_INDENT}{moment}".ljust(indent)
-        lines += _folded(label, _what(step, local), indent, width)
-        lines += _folded("", f"{_forecast(step)}: {step.decision.reason}", indent, width)
+    for step in steps:
+        moment = format_local(step.decision.at, local, now)
+        lines += _folded(f"  {moment}  {_what(step, local)}", width)
+        lines += _folded(f"{_INDENT}{_forecast(step)}: {step.decision.reason}", width)
         if step.alike:
-            lines += _folded("", f"({step.alike} more alike)", indent, width)
+            lines.append(f"{_INDENT}({step.alike} more alike)")
     return lines
 
 
@@ -62,10 +60,5 @@ def _forecast(step: Step) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _folded(label: str, text: str, indent: int, width: int) -> list[str]:
-    return wrap(
-        printable(text),
-        max(width, indent + 10),
-        initial_indent=label or " " * indent,
-        subsequent_indent=" " * indent,
-    )
+def _folded(text: str, width: int) -> list[str]:
+    return wrap(printable(text), width, subsequent_indent=_INDENT)
