@@ -19,8 +19,6 @@ from carbonwait.core.records import Instant
 from carbonwait.core.units import format_local, format_span
 from carbonwait.stories.planning import Forethought
 
-# Below this many columns a row of the table has no room for spans and remarks.
-_WIDE = 76
 # A terminal of 24 lines is to show it all at once.
 _LOW_LINES = 30
 _ROWS, _FEW_ROWS = 8, 5
@@ -61,7 +59,10 @@ def plan_view(
     """The lines to show on a terminal of this size; `plain` uses ASCII alone."""
     rows = _FEW_ROWS if height < _LOW_LINES else _ROWS
     lines = _chart(thought, width, rows, plain=plain)
-    lines += _table(thought, wide=width >= _WIDE)
+    table = _table(thought, wide=True)
+    if max(map(len, table)) > width:
+        table = _table(thought, wide=False)
+    lines += table
     lines.append(Text())
     sentence = f"Start {_when(thought)}: {thought.plan.reason}."
     lines += [Text(line, style="bold") for line in wrap(printable(sentence), width)]
@@ -121,6 +122,7 @@ def _colour(text: Text, columns: range, style: str) -> None:
 
 
 def _table(thought: Forethought, *, wide: bool) -> list[Text]:
+    """A line for each start; where it must not be wide, without spans and remarks."""
     rows = _rows(thought)
     names = [row.name if wide else row.short_name for row in rows]
     starts = [format_local(row.start, thought.local, thought.now) for row in rows]

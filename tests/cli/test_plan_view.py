@@ -4,11 +4,24 @@ import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pexpect
 import pytest
+import strategies
+from hypothesis import given
+from hypothesis import strategies as st
 from users import PROGRAM, User, installed
+
+from carbonwait.cli.plan_view import plan_view
+from carbonwait.core.durations import Durations
+from carbonwait.core.planner import Task
+from carbonwait.core.planner import plan as planned
+from carbonwait.core.records import Strategy
+from carbonwait.core.series import Series
+from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.planning import Forethought
 
 NOW = "2026-11-23 12:20:00"
 HOURS = {12: 300, 13: 200, 14: 100, 15: 150, 16: 250, 17: 240, 18: 280, 19: 320, 20: 320, 21: 320}
@@ -226,3 +239,33 @@ def test_where_stdout_is_no_terminal_the_lines_are_plain(user: User) -> None:
         "intensity",
         "estimated saving",
     ]
+
+
+# --- any plan whatever --------------------------------------------------------------------------
+
+
+@given(
+    series=strategies.series(),
+    durations=strategies.durations(86400),
+    hours=st.integers(1, 120),
+    strategy=st.sampled_from(get_args(Strategy)),
+    zone=st.sampled_from(strategies.ZONES).map(ZoneInfo),
+    columns=st.integers(40, 250),
+    plain=st.booleans(),
+)
+def test_any_plan_fits_any_terminal(
+    series: Series,
+    durations: Durations,
+    hours: int,
+    strategy: Strategy,
+    zone: ZoneInfo,
+    columns: int,
+    plain: bool,
+) -> None:
+    now = strategies.MIDNIGHT
+    task = Task(now, now + hours * 3600, durations, strategy, zone=zone)
+    outlook = Outlook(series, "GB", "--zone", "file", "live")
+    thought = Forethought("make", task, outlook, planned(task, series, now), now, zone)
+    lines = [line.plain for line in plan_view(thought, width=columns, height=24, plain=plain)]
+    assert max(map(len, lines)) <= columns
+    assert sum(line[:1] in "^~=!" and line[1:2] == " " for line in lines if line) == 4
