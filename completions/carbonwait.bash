@@ -53,7 +53,7 @@ _carbonwait() {
         forecast) options="$view --json --csv" ;;
         report) options="--since --until --by --json" ;;
         runs) options="--state --limit -n --watch --json" ;;
-        show) options="--json" ;;
+        show) options="--json --verbose -v" ;;
         start | cancel) options="" ;;
         compare)
             options="$grid --history --days --duration --job --deadline -d --from --to --submit"

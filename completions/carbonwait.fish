@@ -83,6 +83,7 @@ complete -c carbonwait -n '__carbonwait_in report' -l by -x -a 'name zone provid
 complete -c carbonwait -n '__carbonwait_in runs' -l state -x -a 'waiting running paused finished aborted lost' -d 'Only in this state'
 complete -c carbonwait -n '__carbonwait_in runs' -l watch -d 'Show the list anew every two seconds'
 complete -c carbonwait -n '__carbonwait_in runs' -s n -l limit -x -d 'The newest N'
+complete -c carbonwait -n '__carbonwait_in show' -s v -l verbose -d 'Show each decision'
 set -l compare '__carbonwait_in compare'
 complete -c carbonwait -n $compare -l history -r -F -d 'CSV of what has been'
 complete -c carbonwait -n $compare -l days -x -d 'So many days of the stored history'

@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
+from math import ceil, floor
+from typing import NamedTuple
 
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_LABEL_WIDTH = 7
+LABEL_WIDTH = 7
 _NARROWEST = 20
 _WIDEST = 168
 _ROWS = 8
+
+
+class Mark(NamedTuple):
+    """A character under the bars of `[start, end)`; an instant is an interval of no length."""
+
+    character: str
+    start: Instant
+    end: Instant
 
 
 def chart_lines(
@@ -23,25 +33,47 @@ def chart_lines(
     zone: tzinfo,
     now: Instant,
     window: tuple[Instant, Instant] | None = None,
+    marks: Sequence[Mark] = (),
+    rows: int = _ROWS,
     plain: bool = False,
 ) -> list[str]:
-    """Bars over time with g/kWh at the side and local times below; gaps stay empty.
+    """Bars over time, `rows` high, with g/kWh at the side and local times below; gaps stay empty.
 
-    `window` is marked with `=` and `now` with `^` under the bars. `plain` uses ASCII alone.
+    `window` is marked with `=` and `now` with `^` under the bars, `marks` in a row of their own
+    below that. `plain` uses ASCII alone.
     """
-    columns = max(_NARROWEST, min(width, _WIDEST) - _LABEL_WIDTH)
+    columns = columns_in(width)
     step_s = (end - start) / columns
     edges = [start + index * step_s for index in range(columns + 1)]
     means = [_mean(series, a, b) for a, b in pairwise(edges)]
     top = max((mean for mean in means if mean is not None), default=0.0) or 1.0
     lines = []
-    for row in range(_ROWS, 0, -1):
-        label = f"{top * row / _ROWS:5.0f} " if row in {_ROWS, _ROWS // 2} else " " * 6
-        bars = "".join(_cell(mean, top, row, plain=plain) for mean in means)
+    for row in range(rows, 0, -1):
+        label = f"{top * row / rows:5.0f} " if row in {rows, rows // 2} else " " * 6
+        heights = (None if mean is None else mean / top * rows - (row - 1) for mean in means)
+        bars = "".join(_cell(height, plain=plain) for height in heights)
         lines.append(f"{label}|{bars}".rstrip())
-    lines.append(" " * 6 + "+" + _marks(edges, now, window))
-    lines.extend(" " * _LABEL_WIDTH + line for line in _times(edges, zone))
+    lines.append(" " * 6 + "+" + _axis(edges, now, window))
+    if marks:
+        lines.append(" " * LABEL_WIDTH + _marks(marks, start, end, columns))
+    lines.extend(" " * LABEL_WIDTH + line for line in _times(edges, zone))
     return [line.rstrip() for line in lines]
+
+
+def columns_in(width: int) -> int:
+    """How many bars a chart of this width has."""
+    return max(_NARROWEST, min(width, _WIDEST) - LABEL_WIDTH)
+
+
+def columns_of(
+    interval: tuple[Instant, Instant], start: Instant, end: Instant, width: int
+) -> range:
+    """Which bars of a chart from `start` to `end` an interval touches; none if it is outside."""
+    columns = columns_in(width)
+    per_s = columns / (end - start)
+    first = floor((interval[0] - start) * per_s)
+    last = max(first + 1, ceil((interval[1] - start) * per_s))
+    return range(min(columns, max(0, first)), max(0, min(columns, last)))
 
 
 def _mean(series: Series, start: Instant, end: Instant) -> float | None:
@@ -51,17 +83,16 @@ def _mean(series: Series, start: Instant, end: Instant) -> float | None:
     return series.integral(start, end) / covered_s
 
 
-def _cell(mean: float | None, top: float, row: int, *, plain: bool) -> str:
-    """The part of a bar that falls into one row of characters."""
-    if mean is None:
+def _cell(filled: float | None, *, plain: bool) -> str:
+    """What a bar fills of one row of characters; nothing in a gap."""
+    if filled is None:
         return " "
-    filled = mean / top * _ROWS - (row - 1)
     if plain:
         return "#" if filled >= 0.5 else " "
     return _EIGHTHS[max(0, min(8, round(filled * 8)))]
 
 
-def _marks(edges: Sequence[Instant], now: Instant, window: tuple[Instant, Instant] | None) -> str:
+def _axis(edges: Sequence[Instant], now: Instant, window: tuple[Instant, Instant] | None) -> str:
     marks = []
     for start, end in pairwise(edges):
         if start <= now < end:
@@ -71,6 +102,15 @@ def _marks(edges: Sequence[Instant], now: Instant, window: tuple[Instant, Instan
         else:
             marks.append("-")
     return "".join(marks)
+
+
+def _marks(marks: Sequence[Mark], start: Instant, end: Instant, columns: int) -> str:
+    """Each mark in its columns; a later one covers an earlier one."""
+    line = [" "] * columns
+    for mark in marks:
+        for column in columns_of((mark.start, mark.end), start, end, columns + LABEL_WIDTH):
+            line[column] = mark.character
+    return "".join(line)
 
 
 def _times(edges: Sequence[Instant], zone: tzinfo) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from carbonwait.core.alternatives import expectation, runner_up
 from carbonwait.core.labels import kind_of
 from carbonwait.core.landscape import Candidate
 from carbonwait.core.objective import named
@@ -61,6 +62,8 @@ def plan_document(thought: Forethought) -> Document:
         "deadline_at_risk": plan.deadline_at_risk,
         "intensity_g_per_kwh": asdict(plan.intensities),
         "price_per_kwh": _prices(thought),
+        "static_start": _instant(plan.static_start),
+        "runner_up": _runner_up(thought),
         "static_assumed": plan.static_assumed,
         "saving_pct": plan.saving_pct,
         "reason": plan.reason,
@@ -95,6 +98,18 @@ def _candidate(candidate: Candidate, thought: Forethought) -> Document:
     if thought.prices.prices is not None:
         known["price_per_kwh"] = thought.price(candidate.start)
     return known
+
+
+def _runner_up(thought: Forethought) -> Document | None:
+    second = runner_up(thought.task, thought.plan)
+    if second is None:
+        return None
+    expected = expectation(thought.task, thought.outlook.series, thought.now, second.start)
+    return {
+        "start": _instant(second.start),
+        "intensity_g_per_kwh": second.g_per_kwh,
+        "saving_pct": expected.saving_pct,
+    }
 
 
 def _source(outlook: Outlook) -> Document:

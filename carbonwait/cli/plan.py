@@ -1,6 +1,7 @@
 """`carbonwait plan`: what `run` would do now, and why."""
 
 import os
+import sys
 import time
 
 import typer
@@ -58,6 +59,11 @@ def plan(
             say(warning)
     if json:
         print_json(plan_document(thought))
+        return
+    if sys.stdout.isatty():
+        from carbonwait.cli.plan_view import print_plan
+
+        print_plan(thought, verbose=verbose)
         return
     for line in plan_lines(thought, verbose=verbose):
         print(line)

@@ -8,6 +8,7 @@ from carbonwait.cli import options
 
 def show(
     run_id: options.RunId,
+    verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
     """Show one run: decisions, energy and figures."""
@@ -20,5 +21,8 @@ def show(
         print_json(show_document(entry.run, entry.decisions, entry.slots, entry.pauses))
     else:
         from carbonwait.cli.tables import print_run
+        from carbonwait.grid.zones import local_timezone
+        from carbonwait.process.clock import local_zone
 
-        print_run(entry, time.time())
+        local = local_zone(local_timezone(os.environ))
+        print_run(entry, time.time(), local, verbose=verbose)

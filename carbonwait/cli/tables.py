@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import tzinfo
 
 from rich.live import Live
 from rich.table import Table
@@ -10,11 +11,12 @@ from rich.text import Text
 
 from carbonwait.cli.console import new_console as _console
 from carbonwait.cli.console import new_table as _table
+from carbonwait.cli.decision_log import log_lines
 from carbonwait.cli.output import printable
 from carbonwait.core.errors import Mistake
 from carbonwait.core.labels import cpu_label, gpu_label, ram_label
 from carbonwait.core.objective import named
-from carbonwait.core.records import Energy, Instant, Run
+from carbonwait.core.records import Decision, Energy, Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
     format_grams,
@@ -220,22 +222,25 @@ def _when(run: Run, now: Instant) -> str:
     return f"ended {format_span(now - run.ended)} ago, took {format_span(run.ended - run.started)}"
 
 
-def print_run(entry: Entry, now: Instant) -> None:
-    """Everything about one run."""
+def print_run(entry: Entry, now: Instant, local: tzinfo, *, verbose: bool = False) -> None:
+    """Everything about one run; on a terminal a long log is shortened unless `verbose`."""
     console = _console()
     for name, text in _facts(entry):
         console.print(Text(f"{name + ':':<20}{text}"))
-    console.print(Text("decisions:"))
-    for decision in entry.decisions:
-        start = format_instant(decision.start)
-        console.print(
-            Text(
-                f"  {format_instant(decision.at)}  start {start}, {decision.rung}: "
-                f"{printable(decision.reason)}"
-            )
-        )
+    if sys.stdout.isatty():
+        lines = log_lines(entry, now, local, width=console.width, every=verbose)
+    else:
+        lines = ["decisions:", *map(_decision, entry.decisions)]
+    for line in lines:
+        console.print(Text(line))
     known = [slot for slot in entry.slots if slot.energy.total_j is not None]
     console.print(Text(f"energy slots:       {len(entry.slots)}, {len(known)} of them metered"))
+
+
+def _decision(decision: Decision) -> str:
+    """One line for a script."""
+    at, start = format_instant(decision.at), format_instant(decision.start)
+    return f"  {at}  start {start}, {decision.rung}: {printable(decision.reason)}"
 
 
 def _facts(entry: Entry) -> list[tuple[str, str]]:

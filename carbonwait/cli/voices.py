@@ -17,6 +17,8 @@ from carbonwait.stories.planning import Forethought
 from carbonwait.stories.voice import Voice
 
 _LAST_MINUTE_S = 60.0
+# A start at once is a moment later each time: that is no move.
+_SAME_START_S = 1.0
 
 
 def voice_for(stderr: TextIO | None, *, quiet: bool, verbose: bool) -> Voice:
@@ -91,11 +93,16 @@ class TerminalVoice(LineVoice):
         super().__init__(verbose=verbose)
         self._stderr = stderr
         self._live: Any = None
+        self._shown: Forethought | None = None
 
     def planned(self, thought: Forethought) -> None:
-        """Show the plan."""
+        """Show the plan, and later on only that the start has moved and why."""
         super().planned(thought)
-        if not self._verbose and not self._live:
+        before, self._shown = self._shown, thought
+        if before is not None:
+            if abs(thought.plan.start - before.plan.start) >= _SAME_START_S:
+                self._line(_cut(_moved(before, thought), self._stderr))
+        elif not self._verbose:
             self._line(_summary(thought))
 
     def waiting(self, thought: Forethought, now: Instant) -> float:
@@ -161,6 +168,30 @@ def _summary(thought: Forethought) -> str:
         return f"{where}, {source}: starting now, {plan.reason}"
     start = format_local(plan.start, thought.local, thought.now)
     return f"{where}, {source}: starting at {start}, {plan.reason}"
+
+
+def _moved(before: Forethought, thought: Forethought) -> str:
+    was, start = (
+        format_local(at, thought.local, thought.now)
+        for at in (before.plan.start, thought.plan.start)
+    )
+    if thought.plan.start <= thought.now:
+        start = "now"
+    news = ""
+    if thought.outlook.rung != before.outlook.rung:
+        news = f" ({thought.outlook.rung} forecast)"
+    elif thought.outlook.issued != before.outlook.issued:
+        news = " (new forecast)"
+    return f"start moved from {was} to {start}{news}: {thought.plan.reason}"
+
+
+def _cut(text: str, terminal: TextIO) -> str:
+    """What fits into one line of a terminal."""
+    try:
+        room = os.get_terminal_size(terminal.fileno()).columns - len("carbonwait: ") - 1
+    except (OSError, ValueError):
+        return text
+    return text if len(text) <= room or room < 20 else f"{text[: room - 3]}..."
 
 
 def _status(thought: Forethought, now: Instant, left_s: float) -> str:

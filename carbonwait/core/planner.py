@@ -140,7 +140,7 @@ def plan(
         static_assumed=not task.windows,
         dynamic_start=dynamic_start,
         intensities=intensities,
-        saving_pct=_saving_pct(task, series, now, mean_now, start, intensities.chosen),
+        saving_pct=saving_pct(task, series, now, mean_now, start, intensities.chosen),
         reason=reason,
         candidates=clean.candidates,
     )
@@ -193,7 +193,7 @@ def _reason(choice: Choice, task: Task) -> str:
     return f"the {said.best} start before the deadline, {expected}"
 
 
-def _saving_pct(
+def saving_pct(
     task: Task,
     series: Series,
     now: Instant,

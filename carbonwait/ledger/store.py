@@ -257,6 +257,14 @@ class Ledger:
                 found.setdefault(run_id, []).append(Decision(*values))
         return found
 
+    def providers_of_decisions(self, run_id: str) -> list[str | None]:
+        """Whose forecast each decision of a run rests on, in order; None: nobody's."""
+        statement = (
+            "SELECT provider FROM decisions LEFT JOIN series ON series.id = series_id"
+            " WHERE run_id = ? ORDER BY position"
+        )
+        return [provider for (provider,) in self._read(statement, (run_id,))]
+
     def energy(self, run_id: str) -> list[MeteredSlot]:
         """A run's slots of energy, in order."""
         statement = f"SELECT {_SLOT} FROM energy WHERE run_id = ? ORDER BY slot_start"

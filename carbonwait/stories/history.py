@@ -14,12 +14,16 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One run with its decisions and pauses and, where asked for, its slots of energy."""
+    """One run with its decisions and pauses and, where asked for, its slots of energy.
+
+    `providers` are those whose forecasts the decisions rest on, one each.
+    """
 
     run: Run
     decisions: Sequence[Decision]
     slots: Sequence[EnergySlot] = ()
     pauses: Sequence[Pause] = ()
+    providers: Sequence[str | None] = ()
 
 
 def runs(
@@ -51,4 +55,10 @@ def show(environ: Mapping[str, str], now: Instant, run_id: str) -> Entry:
             raise Mistake(f"no run {run_id!r}; nothing has been recorded yet")
         run = ledger.run(run_id)
         slots = job_slots(ledger.energy(run.id))
-        return Entry(run, ledger.decisions(run.id), slots, ledger.pauses(run.id))
+        return Entry(
+            run,
+            ledger.decisions(run.id),
+            slots,
+            ledger.pauses(run.id),
+            ledger.providers_of_decisions(run.id),
+        )

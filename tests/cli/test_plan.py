@@ -144,6 +144,19 @@ def test_the_document_has_the_fields_that_were_promised(planned: Plan) -> None:
     assert set(promised.split()) <= set(planned)
 
 
+def test_the_runner_up_is_the_best_start_an_hour_away(planned: Plan) -> None:
+    now, then = (40 * 300 + 50 * 200) / 90, (60 * 200 + 30 * 100) / 90
+    assert planned["runner_up"] == {
+        "start": at("13:00"),
+        "intensity_g_per_kwh": pytest.approx(then),
+        "saving_pct": pytest.approx(100 * (now - then) / now),
+    }
+
+
+def test_the_start_of_the_static_window_is_told_whatever_the_strategy(planned: Plan) -> None:
+    assert planned["static_start"] == at("16:00")
+
+
 # --- the strategies -----------------------------------------------------------------------------
 
 

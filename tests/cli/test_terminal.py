@@ -103,6 +103,24 @@ def test_the_countdown_of_a_narrow_terminal_stays_on_one_line(terminal: Open, us
     assert 30 < len(line) <= 40
 
 
+@pytest.mark.parametrize("columns", [200, 60])
+def test_a_start_that_moves_is_told_in_one_line(terminal: Open, user: User, columns: int) -> None:
+    shell = terminal(columns=columns)
+    was = clean_from(user.home / "f.csv", 1200)
+    shell.type("carbonwait run --no-meter --forecast f.csv --duration 1s -- true")
+    shell.until("waiting until")
+    start = clean_from(user.home / "f.csv", 2400)
+    shell.until("start moved")
+    # The countdown goes on below it.
+    line = "carbonwait: start moved" + words_of(shell.until("waiting until")).split("\r")[0]
+    shell.press("c")
+    shell.prompt()
+    moved = f"carbonwait: start moved from {was:%H:%M} to {start:%H:%M}: the cleanest start"
+    assert line.startswith(moved[: columns - 5])
+    assert 50 < len(line) <= columns
+    assert line.endswith("%" if columns == 200 else "...")
+
+
 # --- the wait on a terminal ---------------------------------------------------------------------
 
 
