@@ -18,7 +18,7 @@ from carbonwait.core.forecaster import HOUR_S
 from carbonwait.core.knowledge import Knowledge, known_at
 from carbonwait.core.landscape import Landscape
 from carbonwait.core.lanes import ROUNDING_S, Segment
-from carbonwait.core.pausing import PausingPlanner, Phase
+from carbonwait.core.pausing import Action, PausingPlanner, Phase
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
 
@@ -200,8 +200,11 @@ def _advance(
 ) -> None:
     """Carry out what the plan says up to the next news."""
     action = planner.action(one.work_s, one.finish_by, one.phase)
-    asks = one.phase == "running" or now <= one.submitted
-    if action is None or (asks and not _worth_it(action.cost, one, series, job, now)):
+    if (
+        action is None
+        or (one.phase == "running" and not _worth_it(action.cost, one, series, job, now))
+        or (now <= one.submitted and not _worth_waiting(action, planner, one, series, job))
+    ):
         one.run(now, news)
         return
     if action.until >= news:
@@ -212,6 +215,16 @@ def _advance(
             if start < news:
                 one.run(start, min(end, news))
     one.rest(news)
+
+
+def _worth_waiting(
+    action: Action, planner: PausingPlanner, one: _Running, series: Series, job: Job
+) -> bool:
+    """Before the wait: what has to be saved is counted without the doubts that choosing has."""
+    if action.runs:
+        return True
+    made = planner.plan(one.work_s, one.finish_by)
+    return made is None or _worth_it(made.cost, one, series, job, one.submitted)
 
 
 def _worth_it(cost: float, one: _Running, series: Series, job: Job, now: Instant) -> bool:
