@@ -109,6 +109,9 @@ class IntensityFile:
         """The forecasts of the file, for those who must not see a later issue than they could."""
         by_hour = _by_hour(self.rows)
         starts = [row.start for row in self.rows]
+        edges, at = self.edges, {issue.at for row in self.rows for issue in row.issues}
+        looks = [edges[i] for i in {bisect_left(edges, a) for a in at} if i < len(edges)]
+        looks.sort()
 
         def hours(now: Instant, first: int, count: int) -> list[float | None]:
             return [_mean_issue(by_hour.get(hour, ()), now) for hour in range(first, first + count)]
@@ -124,7 +127,11 @@ class IntensityFile:
                 Slot(row.start, row.end, issue.g_per_kwh) for row, issue in issues if issue
             )
 
-        return IssuedHours(hours, series)
+        def news(now: Instant) -> Instant:
+            index = bisect_right(looks, now)
+            return looks[index] if index < len(looks) else inf
+
+        return IssuedHours(hours, series, news)
 
     @property
     def ends(self) -> Instant:
@@ -144,7 +151,9 @@ def _by_hour(rows: Sequence[Row]) -> dict[int, list[tuple[Row, float]]]:
         for hour in range(int(row.start // _HOUR_S), -int(-row.end // _HOUR_S)):
             held_s = min(row.end, (hour + 1) * _HOUR_S) - max(row.start, hour * _HOUR_S)
             found.setdefault(hour, []).append((row, held_s))
-    return {hour: parts for hour, parts in found.items() if sum(s for _, s in parts) >= _HOUR_S}
+    # Steps of parts of a second do not add up exactly.
+    whole_s = _HOUR_S - 1e-3
+    return {hour: parts for hour, parts in found.items() if sum(s for _, s in parts) >= whole_s}
 
 
 def _mean_issue(parts: Sequence[tuple[Row, float]], now: Instant) -> float | None:

@@ -7,10 +7,18 @@ be looked at.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import NamedTuple
 
 from carbonwait.core.fading import FADED_H
-from carbonwait.core.forecaster import HOUR_S, LOOK_BACK_S, HistoryModel, ObservedHour, forecast_of
+from carbonwait.core.forecaster import (
+    HOUR_S,
+    LOOK_BACK_S,
+    HistoryModel,
+    ObservedHour,
+    forecast_of,
+    observed_hours,
+)
 from carbonwait.core.issues import Blended, IssueModel
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
@@ -22,14 +30,21 @@ _LEARN_FROM_S = 30 * 86400.0
 
 
 class IssuedHours(NamedTuple):
-    """Forecasts as they were issued. Both functions are asked for `now`, and know no later issue.
+    """Forecasts as they were issued. All functions are asked for `now`, and know no later issue.
 
     `hours(now, first, count)` are the means of the hours from `first` on, counted from the epoch;
-    `series(now, until)` are its steps from `now` on.
+    `series(now, until)` are its steps from `now` on. `news(now)` is when to look again.
     """
 
     hours: Callable[[Instant, int, int], Sequence[float | None]]
     series: Callable[[Instant, Instant], Series]
+    news: Callable[[Instant], Instant] = lambda _now: inf
+
+
+def known_at(actuals: Series, at: Instant) -> Instant:
+    """When all is known that was observed before `at`: the slot that it may lie in must end."""
+    slot = actuals.slot_at(at)
+    return at if slot is None or slot.start == at else slot.end
 
 
 class Issue(NamedTuple):
@@ -71,16 +86,36 @@ def issued_by(issues: Sequence[Issue], current: Series) -> IssuedHours:
 class Knowledge:
     """What has been observed up to some moment, and learnt from it; moments are ascending.
 
-    `observed` are the hours in ascending order; no hour is taken before it has ended.
+    `observed` are the hours in ascending order; no hour is taken before it has ended. Where slots
+    may end later than the hours that they lie in, take `Knowledge.of`.
     """
 
     def __init__(self, observed: Iterator[ObservedHour], issued: IssuedHours | None = None) -> None:
-        self._observed = observed
-        self._next = next(observed, None)
+        self._observed = ((start + HOUR_S, start, mean) for start, mean in observed)
+        self._next = next(self._observed, None)
         self._issued = issued
         self._history = HistoryModel()
         self._issues = IssueModel()
-        self._blended_at: int | None = None
+        self._blended_at = -1
+
+    @classmethod
+    def of(cls, actuals: Series, issued: IssuedHours | None = None) -> "Knowledge":
+        """What a walk through a history may know: no slot before its end, however long it is."""
+        first, last = (actuals.edges[0], actuals.edges[-1]) if actuals else (0.0, 0.0)
+        knowledge = cls(iter(()), issued)
+        knowledge._observed = (
+            (known_at(actuals, start + HOUR_S), start, mean)
+            for start, mean in observed_hours(actuals, first, last)
+        )
+        knowledge._next = next(knowledge._observed, None)
+        return knowledge
+
+    def next_news(self, now: Instant) -> Instant:
+        """When to plan again after an `outlook` at `now`: the next hour, observation or issue."""
+        hour = (now // HOUR_S + 1) * HOUR_S
+        observed = self._next[0] if self._next is not None else inf
+        issued = self._issued.news(now) if self._issued is not None else inf
+        return min(at for at in (hour, observed, issued) if at > now)
 
     def outlook(self, now: Instant, until: Instant, *, fill: bool = True) -> Series:
         """The forecast at `now`; empty if neither the past nor an issue says anything.
@@ -95,14 +130,14 @@ class Knowledge:
         if not issued:
             return own if fill else Series()
         first = int(now // HOUR_S)
-        count = int(-(-until // HOUR_S)) - first
+        count = max(0, int(-(-until // HOUR_S)) - first)
         blended = self._blend(now, first, max(count, FADED_H))
         return Series(_steps(issued, own if fill else Series(), first, blended[:count]))
 
     def _advance(self, now: Instant) -> None:
-        """Learn from all hours that have ended by `now`."""
-        while self._next is not None and self._next[0] + HOUR_S <= now:
-            start, mean = self._next
+        """Learn from all hours that are known by `now`."""
+        while self._next is not None and self._next[0] <= now:
+            _, start, mean = self._next
             self._next = next(self._observed, None)
             if start < now - LOOK_BACK_S:
                 continue
@@ -119,8 +154,8 @@ class Knowledge:
         own: list[float | None] = [None] * count
         if self._history.knows_enough:
             own = self._history.ahead(first, count)
-        remember = self._blended_at != first
-        self._blended_at = first
+        remember = first > self._blended_at
+        self._blended_at = max(first, self._blended_at)
         return self._issues.blend(
             first, self._issued.hours(now, first, count), own, remember=remember
         )

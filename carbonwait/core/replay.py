@@ -15,10 +15,10 @@ from typing import Literal, NamedTuple
 
 from carbonwait.core.durations import Durations
 from carbonwait.core.forecaster import HOUR_S
-from carbonwait.core.knowledge import Knowledge
+from carbonwait.core.knowledge import Knowledge, known_at
 from carbonwait.core.landscape import Landscape
-from carbonwait.core.lanes import Segment
-from carbonwait.core.pausing import PausingPlanner, Phase
+from carbonwait.core.lanes import ROUNDING_S, Segment
+from carbonwait.core.pausing import Action, PausingPlanner, Phase
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
 
@@ -26,6 +26,8 @@ StrategyName = Literal["now", "static", "static_best", "dynamic", "interruptible
 
 _LEARNT_FROM_DAYS = 60
 _DAY_S = 24 * HOUR_S
+# What is left of the work is a rounding error.
+_OVER_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,51 +77,58 @@ def replay_starts(
     found = []
     for submitted, start in zip(submits, starts, strict=True):
         end = start + job.duration_s
-        mean = actuals.mean(start, end)
-        if mean is None:
-            raise ValueError(f"the history has a gap between {start} and {end}")
-        found.append(Outcome(submitted, start, end, mean))
+        _require_covered(actuals, start, end)
+        found.append(Outcome(submitted, start, end, actuals.mean(start, end) or 0.0))
     return found
+
+
+def _require_covered(actuals: Series, start: Instant, end: Instant) -> None:
+    if not actuals.covers(start, end):
+        raise ValueError(f"the history has a gap between {start} and {end}")
 
 
 def dynamic_starts(knowledge: Knowledge, job: Job, submits: Sequence[Instant]) -> list[Instant]:
     """The starts that the dynamic strategy chooses, planning again with each hour's news."""
     starts: dict[Instant, Instant] = {}
-    planned: dict[Instant, Instant | None] = {}
+    planned: dict[Instant, Instant] = {}
     upcoming = deque(submits)
-    now = upcoming[0] if upcoming else inf
+    now = news = upcoming[0] if upcoming else inf
     while upcoming or planned:
+        # Between two pieces of news only those plan that have just been submitted: what is decided
+        # for one must not depend on when others come.
+        due: dict[Instant, Instant | None] = {**planned} if now >= news else {}
         while upcoming and upcoming[0] <= now:
-            planned[upcoming.popleft()] = None
-        following = (now // HOUR_S + 1) * HOUR_S if planned else inf
-        following = min(following, upcoming[0] if upcoming else inf)
-        _decide(knowledge, job, now, planned)
+            due[upcoming.popleft()] = None
+        planned |= _decided(knowledge, job, now, due)
+        news = knowledge.next_news(now)
+        following = min(news, upcoming[0] if upcoming else inf)
         for submitted, start in list(planned.items()):
-            if start is not None and start < following:
+            if start < following:
                 starts[submitted] = max(start, now)
                 del planned[submitted]
         now = following if planned or not upcoming else upcoming[0]
     return [starts[submitted] for submitted in submits]
 
 
-def _decide(
-    knowledge: Knowledge, job: Job, now: Instant, planned: dict[Instant, Instant | None]
-) -> None:
-    """Plan all that wait, as of now."""
-    latest = {submitted: max(job.latest(submitted), now) for submitted in planned}
+def _decided(
+    knowledge: Knowledge, job: Job, now: Instant, due: Mapping[Instant, Instant | None]
+) -> dict[Instant, Instant]:
+    """Plan these as of now; given and returned are starts by when the job was submitted."""
+    latest = {submitted: max(job.latest(submitted), now) for submitted in due}
     last = max(latest.values())
     landscape = Landscape(
         knowledge.outlook(now, last + job.duration_s),
         job.durations,
         now,
         last,
-        asked={*latest.values(), *(start for start in planned.values() if start is not None)},
+        asked={*latest.values(), *(start for start in due.values() if start is not None)},
     )
-    for submitted, before in planned.items():
-        choice = landscape.choose(
+    return {
+        submitted: landscape.choose(
             latest[submitted], min_saving_pct=job.min_saving_pct, planned=before
-        )
-        planned[submitted] = choice.start
+        ).start
+        for submitted, before in due.items()
+    }
 
 
 class _Running:
@@ -136,10 +145,19 @@ class _Running:
         """Run within `[start, end)`, which joins on to what has just been run."""
         end = min(end, start + self.work_s)
         self.work_s -= end - start
-        if self.segments and self.segments[-1].end >= start:
+        if self.segments and self.segments[-1].end >= start - ROUNDING_S:
             start = self.segments.pop().start
         self.segments.append(Segment(start, end))
         self.phase = "running"
+
+    def rest(self, until: Instant) -> None:
+        """Stand still up to `until`, if it does not run up to there."""
+        if self.phase == "running" and self.segments[-1].end < until - ROUNDING_S:
+            self.phase = "paused"
+
+    @property
+    def over(self) -> bool:
+        return self.work_s <= _OVER_S
 
 
 def interruptible_runs(
@@ -152,21 +170,22 @@ def interruptible_runs(
     done: dict[Instant, Outcome] = {}
     active: list[_Running] = []
     upcoming = deque(submits)
-    now = upcoming[0] if upcoming else inf
+    now = news = upcoming[0] if upcoming else inf
     while upcoming or active:
+        # Those that were there before have plans up to the next news.
+        due, going = (active, []) if now >= news else ([], active)
         while upcoming and upcoming[0] <= now:
-            active.append(_Running(upcoming.popleft(), job))
-        following = (now // HOUR_S + 1) * HOUR_S
-        following = min(following, upcoming[0] if upcoming else inf)
-        last = max(one.finish_by for one in active)
+            due.append(_Running(upcoming.popleft(), job))
+        last = max(now, *(one.finish_by for one in due))
         series = knowledge.outlook(now, last)
+        news = knowledge.next_news(now)
         planner = PausingPlanner(series, now, last, resume_cost_s=resume_s)
-        for one in active:
-            _advance(one, planner, series, job, now, following)
-        for one in active:
-            if one.work_s <= 1e-6:
+        for one in due:
+            _advance(one, planner, series, job, now, news)
+            if one.over:
                 done[one.submitted] = _paused_outcome(one, actuals, job, resume_s)
-        active = [one for one in active if one.work_s > 1e-6]
+        active = [*going, *(one for one in due if not one.over)]
+        following = min(news, upcoming[0] if upcoming else inf)
         now = following if active or not upcoming else upcoming[0]
     return [done[submitted] for submitted in submits]
 
@@ -177,39 +196,52 @@ def _advance(
     series: Series,
     job: Job,
     now: Instant,
-    following: Instant,
+    news: Instant,
 ) -> None:
     """Carry out what the plan says up to the next news."""
-    at = now
     action = planner.action(one.work_s, one.finish_by, one.phase)
-    if action is None or (
-        one.phase == "running" and not _worth_pausing(action.cost, one, series, job, now)
+    if (
+        action is None
+        or (one.phase == "running" and not _worth_it(action.cost, one, series, job, now))
+        or (now <= one.submitted and not _worth_waiting(action, planner, one, series, job))
     ):
-        one.run(now, following)
+        one.run(now, news)
         return
-    while at < following and one.work_s > 1e-6:
-        until = min(action.until, following)
+    if action.until >= news:
         if action.runs:
-            one.run(at, until)
-        elif one.phase == "running":
-            one.phase = "paused"
-        at = until
-        if at < following:
-            # The first cell is cut once at the most: what is run in it lies at one of its ends.
-            action = action._replace(runs=not action.runs, until=following)
+            one.run(now, news)
+    elif made := planner.plan(one.work_s, one.finish_by, one.phase):
+        for start, end in made.segments:
+            if start < news:
+                one.run(start, min(end, news))
+    one.rest(news)
 
 
-def _worth_pausing(cost: float, one: _Running, series: Series, job: Job, now: Instant) -> bool:
+def _worth_waiting(
+    action: Action, planner: PausingPlanner, one: _Running, series: Series, job: Job
+) -> bool:
+    """Before the wait: what has to be saved is counted without the doubts that choosing has."""
+    if action.runs:
+        return True
+    made = planner.plan(one.work_s, one.finish_by)
+    return made is None or _worth_it(made.cost, one, series, job, one.submitted)
+
+
+def _worth_it(cost: float, one: _Running, series: Series, job: Job, now: Instant) -> bool:
+    """True if a plan of this cost saves enough, compared to running right through."""
     end = now + one.work_s
     if end > one.finish_by + 1e-6 or not series.covers(now, end):
         return True
     straight = series.integral(now, end)
-    return cost < straight * (1 - max(job.min_saving_pct, 0.0) / 100)
+    return cost < straight - abs(straight) * max(job.min_saving_pct, 0.0) / 100
 
 
 def _paused_outcome(one: _Running, actuals: Series, job: Job, resume_s: float) -> Outcome:
+    for segment in one.segments:
+        _require_covered(actuals, *segment)
     total = sum(actuals.integral(*segment) for segment in one.segments)
-    resumes = sum(actuals.at(segment.start) or 0.0 for segment in one.segments[1:])
+    # An instant that has been computed may lie a hair before the edge that it stands for.
+    resumes = sum(actuals.at(segment.start + ROUNDING_S) or 0.0 for segment in one.segments[1:])
     return Outcome(
         one.submitted,
         one.segments[0].start,
@@ -265,21 +297,25 @@ class _PastRuns:
         self._actuals, self._duration_s, self._hour_of_day = actuals, duration_s, hour_of_day
         begin = max(first - _LEARNT_FROM_DAYS * _DAY_S, actuals.edges[0])
         self._next = -(-begin // HOUR_S) * HOUR_S
+        self._known_at = known_at(actuals, self._next + duration_s)
         self._runs: deque[tuple[Instant, int, float]] = deque()
         self._sums, self._counts = [0.0] * 24, [0] * 24
 
     def best_hour(self, now: Instant) -> int | None:
-        """The hour with the least mean of the runs that ended by `now`, None without any."""
-        while self._next + self._duration_s <= now:
+        """The hour with the least mean of the runs that are known by `now`, None without any."""
+        while self._known_at <= now:
             mean = self._actuals.mean(self._next, self._next + self._duration_s)
             if mean is not None:
                 self._add(self._next, self._hour_of_day(self._next), mean, 1)
                 self._runs.append((self._next, self._hour_of_day(self._next), mean))
             self._next += HOUR_S
+            self._known_at = known_at(self._actuals, self._next + self._duration_s)
         while self._runs and self._runs[0][0] < now - _LEARNT_FROM_DAYS * _DAY_S:
             self._add(*self._runs.popleft(), -1)
         seen = [hour for hour in range(24) if self._counts[hour]]
-        return min(seen, key=lambda hour: self._sums[hour] / self._counts[hour], default=None)
+        return min(
+            seen, key=lambda hour: _rounded(self._sums[hour] / self._counts[hour]), default=None
+        )
 
     def _add(self, _start: Instant, hour: int, mean: float, sign: int) -> None:
         self._sums[hour] += sign * mean
@@ -306,7 +342,7 @@ def oracle_starts(actuals: Series, job: Job, submits: Sequence[Instant]) -> list
         return []
     latest = [job.latest(submitted) for submitted in submits]
     landscape = Landscape(actuals, job.durations, submits[0], latest[-1], asked={*submits, *latest})
-    starts, means = landscape.starts, landscape.means
+    starts, means = landscape.starts, [_rounded(mean) for mean in landscape.means]
     found = []
     best: deque[int] = deque()
     upcoming = 0
@@ -316,10 +352,17 @@ def oracle_starts(actuals: Series, job: Job, submits: Sequence[Instant]) -> list
                 best.pop()
             best.append(upcoming)
             upcoming += 1
-        while starts[best[0]] < submitted:
+        while best and starts[best[0]] < submitted:
             best.popleft()
+        if not best:
+            raise ValueError(f"the history has a gap after {submitted}")
         found.append(starts[best[0]])
     return found
+
+
+def _rounded(mean: float) -> float:
+    """Without the noise of sums, so that ties are ties."""
+    return round(mean, 6)
 
 
 def clear_submits(actuals: Series, job: Job, submits: Sequence[Instant]) -> list[Instant]:
