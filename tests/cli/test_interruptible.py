@@ -369,7 +369,8 @@ def test_a_pause_hook_that_fails_is_one_warning_and_no_pause(job: Job, hook: str
 
 
 def test_a_resume_hook_that_fails_is_a_warning(job: Job) -> None:
-    job.start("sleep 6; exit 6", "--resume-command", "false", spans=[(15, DIRTY), (100, CLEAN)])
+    script = "i=0; while [ $i -lt 60 ]; do sleep 0.1; i=$((i+1)); done; exit 6"
+    job.start(script, "--resume-command", "false", spans=[(15, DIRTY), (100, CLEAN)])
     status, _, err = job.end()
     assert status == 6
     assert b"the command runs all the same" in err
