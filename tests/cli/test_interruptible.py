@@ -152,7 +152,7 @@ def test_a_job_and_its_children_stand_still_through_dirty_hours(job: Job) -> Non
 
 
 def test_a_job_goes_on_when_it_is_clean_again_and_keeps_its_status(job: Job) -> None:
-    job.start("while [ ! -e go ]; do sleep 0.05; done; exit 7", spans=[(8, DIRTY), (100, CLEAN)])
+    job.start("while [ ! -e go ]; do sleep 0.05; done; exit 7", spans=[(15, DIRTY), (100, CLEAN)])
     until(lambda: state(job.pid) == "T")
     (job.user.home / "go").touch()
     assert job.end()[0] == 7
@@ -170,10 +170,10 @@ def test_a_job_is_not_paused_past_its_latest_finish(job: Job) -> None:
     job.start(
         "i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done",
         "--duration",
-        "5s",
+        "10s",
         "-d",
-        "12s",
-        spans=[(7, DIRTY), (300, CLEAN)],
+        "30s",
+        spans=[(18, DIRTY), (300, CLEAN)],
     )
     assert job.end()[0] == 0
     assert job.shown()["deadline_met"]
@@ -345,7 +345,7 @@ def test_hooks_are_run_around_a_pause_with_the_jobs_process(job: Job) -> None:
         note.format("pause"),
         "--resume-command",
         note.format("resume"),
-        spans=[(8, DIRTY), (100, CLEAN)],
+        spans=[(15, DIRTY), (100, CLEAN)],
     )
     notes = job.user.home / "notes"
     until(lambda: state(job.pid) == "T")
@@ -369,7 +369,8 @@ def test_a_pause_hook_that_fails_is_one_warning_and_no_pause(job: Job, hook: str
 
 
 def test_a_resume_hook_that_fails_is_a_warning(job: Job) -> None:
-    job.start("sleep 6; exit 6", "--resume-command", "false", spans=[(7, DIRTY), (100, CLEAN)])
+    script = "i=0; while [ $i -lt 60 ]; do sleep 0.1; i=$((i+1)); done; exit 6"
+    job.start(script, "--resume-command", "false", spans=[(15, DIRTY), (100, CLEAN)])
     status, _, err = job.end()
     assert status == 6
     assert b"the command runs all the same" in err
@@ -572,7 +573,7 @@ def test_a_terminal_that_goes_away_hangs_up_the_job(shell: Open, user: User) -> 
 
 
 def test_a_pause_and_a_resume_are_told_on_the_terminal(shell: Open) -> None:
-    one = shell((8, DIRTY), (100, CLEAN))
+    one = shell((15, DIRTY), (100, CLEAN))
     one.options = one.options.replace("-q ", "")
     one.run("sleep 5; exit 0")
     assert re.search(r"paused until", one.until(r"paused until \S+").group(0))
