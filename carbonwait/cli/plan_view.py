@@ -13,7 +13,7 @@ from rich.text import Text
 
 from carbonwait.cli.chart import LABEL_WIDTH, Mark, chart_lines, columns_of
 from carbonwait.cli.output import printable
-from carbonwait.cli.texts import duration_line, start_line, zone_line
+from carbonwait.cli.texts import duration_line, further_facts, start_line, zone_line
 from carbonwait.core.alternatives import Expectation, expectation, runner_up, static_window
 from carbonwait.core.records import Instant
 from carbonwait.core.units import format_local, format_span
@@ -101,7 +101,8 @@ def _chart(thought: Forethought, width: int, rows: int, *, plain: bool) -> list[
     )
     lines = [Text(line) for line in drawn]
     for text in lines[: rows + 1]:
-        _colour(text, columns_of(chosen, now, end, width), _CHOSEN_STYLE)
+        for running in plan.segments or (chosen,):
+            _colour(text, columns_of((running[0], running[1]), now, end, width), _CHOSEN_STYLE)
     if static:
         _colour(lines[rows + 1], columns_of(static, now, end, width), _STATIC_STYLE)
     return [*lines, Text()]
@@ -200,6 +201,7 @@ def _facts(thought: Forethought) -> list[tuple[str, str]]:
         ("job", f"{thought.name or 'any'}, {duration_line(thought)}, by {deadline}"),
         ("forecast", _forecast(thought)),
         ("zone", zone_line(outlook)),
+        *further_facts(thought),
         *(("note", note) for note in outlook.notes),
     ]
 
@@ -219,7 +221,7 @@ def _forecast(thought: Forethought) -> str:
 
 
 def _folded(name: str, text: str, width: int) -> list[str]:
-    label = f"{name + ':':<10}"
+    label = f"{name + ':':<11}"
     return wrap(text, width, initial_indent=label, subsequent_indent=" " * len(label))
 
 

@@ -106,6 +106,19 @@ def objective_line(thought: Forethought) -> str:
     return text if thought.prices.prices else f"{text}; no price is known, planned on carbon"
 
 
+def further_facts(thought: Forethought) -> list[tuple[str, str]]:
+    """What some plans have: another objective, prices, pauses."""
+    facts = []
+    if thought.task.carbon_weight < CARBON:
+        facts.append(("objective", objective_line(thought)))
+    facts += _price(thought)
+    if thought.prices.prices is not None:
+        facts.append(("saving", f"estimated, {saving_line(thought)}"))
+    if thought.plan.segments:
+        facts.append(("pauses", _pauses(thought)))
+    return facts
+
+
 def _price(thought: Forethought) -> list[tuple[str, str]]:
     """What electricity costs then and now, where that is known."""
     prices = thought.prices.prices

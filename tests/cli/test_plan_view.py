@@ -108,7 +108,7 @@ def test_one_sentence_says_when_and_why(shown: str) -> None:
 
 
 def test_the_forecast_has_its_provider_its_rung_and_its_age(shown: str) -> None:
-    assert "forecast: file, live, of unknown age, average signal" in shown.splitlines()
+    assert "forecast:  file, live, of unknown age, average signal" in shown.splitlines()
 
 
 def test_an_issued_forecast_tells_how_old_it_is(user: User) -> None:
@@ -117,7 +117,7 @@ def test_an_issued_forecast_tells_how_old_it_is(user: User) -> None:
     rows = [row.format(hour, g_per_kwh) for hour, g_per_kwh in HOURS.items()]
     (user.home / "issued.csv").write_text("\n".join([header, *rows]) + "\n")
     screen = words_of(on_terminal(user, "--forecast", "issued.csv"))
-    assert "forecast: file, live, issued 11:00, 1h 20m old, average signal" in screen
+    assert "forecast:  file, live, issued 11:00, 1h 20m old, average signal" in screen
 
 
 def test_the_marks_stand_below_their_hours(shown: str) -> None:
@@ -168,11 +168,11 @@ def test_without_a_forecast_there_is_no_chart_and_nothing_is_made_up(user: User)
     screen = words_of(on_terminal(user, asked=()))
     assert "      +" not in screen
     assert row(screen, "= chosen") == ["16:00", "3h 40m", "?", "?"]
-    assert "forecast: none" in screen
+    assert "forecast:  none" in screen
 
 
 def test_verbose_tells_how_many_starts_were_weighed(user: User) -> None:
-    assert re.search(r"weighed:  \d+ possible starts", words_of(on_terminal(user, "-v")))
+    assert re.search(r"weighed:   \d+ possible starts", words_of(on_terminal(user, "-v")))
 
 
 # --- on all kinds of terminals ------------------------------------------------------------------
