@@ -30,7 +30,7 @@ def plan(
 ) -> None:
     """Show when COMMAND would be started, and why; change nothing."""
     from carbonwait.cli.documents import plan_document
-    from carbonwait.cli.output import print_json, say
+    from carbonwait.cli.output import print_json, put, say
     from carbonwait.cli.request import request_from
     from carbonwait.cli.texts import plan_lines
     from carbonwait.settings import read_settings
@@ -48,4 +48,4 @@ def plan(
         print_json(plan_document(thought))
         return
     for line in plan_lines(thought, verbose=verbose):
-        print(line)
+        put(line)

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from carbonwait.cli.output import printable
+from carbonwait.cli.screen import Screen
 from carbonwait.core.records import Energy, Instant, Run
 from carbonwait.core.units import (
     JOULES_PER_KWH,
@@ -29,10 +29,9 @@ _DAYS_SHOWN = 31
 _WATCH_EVERY_S = 2.0
 
 
-def _console() -> Console:
-    """Rich's console; as wide as the terminal, or wide enough for a pipe."""
-    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+def _console() -> Screen:
+    """As wide as the terminal, or wide enough for a pipe."""
+    return Screen(sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 
 def _ascii_only() -> bool:

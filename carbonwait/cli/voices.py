@@ -117,12 +117,13 @@ class TerminalVoice(LineVoice):
     def _draw(self, text: str) -> None:
         try:
             if self._live is None:
-                from rich.console import Console
                 from rich.live import Live
                 from rich.text import Text
 
+                from carbonwait.cli.screen import Screen
+
                 self._text = Text
-                console = Console(file=self._stderr, highlight=False)
+                console = Screen(self._stderr)
                 self._live = Live(console=console, auto_refresh=False, transient=True)
                 self._live.start()
             line = self._text(printable(text), no_wrap=True, overflow="ellipsis")

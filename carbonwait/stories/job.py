@@ -15,6 +15,7 @@ from carbonwait.core.attribution import merged_rows, slots_between
 from carbonwait.core.errors import CannotRun, MeterUnavailable
 from carbonwait.core.ids import new_id
 from carbonwait.core.records import Decision, Run
+from carbonwait.core.secrets import masked
 from carbonwait.core.series import Series
 from carbonwait.metering.meter import Meter
 from carbonwait.process import cpu
@@ -330,7 +331,7 @@ def _new_run(
     task = preparation.task
     command = None
     if settings.config.record_command:
-        command = shlex.join(request.command)
+        command = shlex.join(masked(request.command))
     return Run(
         id=new_id(task.submitted, int.from_bytes(os.urandom(4))),
         name=preparation.name,

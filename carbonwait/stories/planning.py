@@ -12,6 +12,7 @@ from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.jobname import job_name
 from carbonwait.core.planner import Plan, Task, plan, static_opening
 from carbonwait.core.records import Instant, Run, Strategy
+from carbonwait.core.secrets import masked
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.core.windows import parse_window
 from carbonwait.grid import zones
@@ -158,7 +159,7 @@ def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
 def _name(request: Request) -> str:
     """The job's name; empty where a plan is made for no job in particular."""
     if request.name is None:
-        return job_name(request.command) if request.command else ""
+        return job_name(masked(request.command)) if request.command else ""
     if not request.name.strip():
         raise Mistake(f"--name {request.name!r} is no name; leave it out or write one")
     return request.name
