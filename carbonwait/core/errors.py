@@ -7,6 +7,7 @@
     - ProviderUnavailable
     - MeterUnavailable
     - LedgerUnavailable
+      + LedgerBusy
 
 Messages are one line that names the value and the remedy. They are printed in one place,
 `carbonwait.cli.app`, and nowhere else.
@@ -43,3 +44,7 @@ class MeterUnavailable(Unavailable):
 
 class LedgerUnavailable(Unavailable):
     """The ledger cannot be opened, read or written."""
+
+
+class LedgerBusy(LedgerUnavailable):
+    """Other processes are writing to the ledger; a little later it may be free."""

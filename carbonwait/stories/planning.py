@@ -27,6 +27,8 @@ LONGEST_SAMPLE_S = 60.0
 
 # With no past run to tell what the job draws, it is taken to draw twice what waiting does.
 _ASSUMED_IDLE_RATIO = 0.5
+# The job is not to wait long for other processes that write to the ledger.
+_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
         path = ledger_path(environ)
         if not path.exists():
             return ()
-        with Ledger.open(path, create=False, read_only=True) as ledger:
+        with Ledger.open(path, create=False, read_only=True, busy_timeout_s=_PATIENCE_S) as ledger:
             return ledger.past_runs(name)
     except (LedgerUnavailable, OSError):
         return ()
