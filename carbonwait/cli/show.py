@@ -22,7 +22,8 @@ def show(
 
     entry = history.show(os.environ, time.time(), run_id)
     if json:
-        print_json(show_document(entry.run, entry.decisions, entry.slots))
+        document = show_document(entry.run, entry.decisions, entry.slots)
+        print_json(document | {"overlapping_runs": entry.overlapping})
     else:
         from carbonwait.cli.tables import print_run
 

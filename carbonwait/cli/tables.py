@@ -199,6 +199,7 @@ def print_run(entry: Entry, now: Instant) -> None:
     console = _console()
     for name, text in _facts(run):
         console.print(Text(f"{name + ':':<20}{text}"))
+    console.print(Text(f"{'machine shared:':<20}{_shared(entry)}"))
     console.print(Text("decisions:"))
     for decision in entry.decisions:
         start = format_instant(decision.start)
@@ -243,6 +244,16 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     if run.static_assumed:
         facts.append(("static window", "assumed, 01:00-05:00"))
     return facts
+
+
+def _shared(entry: Entry) -> str:
+    """How the machine's energy was divided, where there was somebody to divide it with."""
+    if not entry.overlapping:
+        return "with no other run"
+    others = "another run" if entry.overlapping == 1 else f"{entry.overlapping} other runs"
+    share = entry.run.job_share
+    part = "" if share is None else f", of its busy CPU time {100 * share:.0f} % are this one's"
+    return f"with {others}{part}"
 
 
 def _met(run: Run) -> str:

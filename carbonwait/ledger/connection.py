@@ -123,18 +123,18 @@ def make_private_folder(folder: Path) -> None:
     for level in reversed(missing):
         with suppress(FileExistsError):
             level.mkdir(mode=0o700)
-            # Whatever the umask has taken away from the owner.
-            level.chmod(0o700)
+            # Whatever the umask has taken away; not every file system has modes.
+            with suppress(OSError):
+                level.chmod(0o700)
 
 
 def _make_private_file(path: Path) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileExistsError):
         descriptor = os.open(path, flags, 0o600)
-        try:
+        with suppress(OSError):
             os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _uri(path: Path, mode: str) -> str:

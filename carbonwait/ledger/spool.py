@@ -56,7 +56,8 @@ def _write(path: Path, text: str) -> None:
     descriptor = os.open(new, flags, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            os.fchmod(descriptor, 0o600)
+            with suppress(OSError):
+                os.fchmod(descriptor, 0o600)
             file.write(text)
             file.flush()
             os.fsync(descriptor)

@@ -14,11 +14,15 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One run with its decisions and, where asked for, its slots of energy."""
+    """One run with its decisions and, where asked for, its slots of energy.
+
+    `overlapping` is how many other runs shared its host for some of its time.
+    """
 
     run: Run
     decisions: Sequence[Decision]
     slots: Sequence[EnergySlot] = ()
+    overlapping: int = 0
 
 
 def runs(
@@ -47,4 +51,8 @@ def show(environ: Mapping[str, str], now: Instant, run_id: str) -> Entry:
             raise Mistake(f"no run {run_id!r}; nothing has been recorded yet")
         run = ledger.run(run_id)
         slots = job_slots(ledger.energy(run.id))
-        return Entry(run, ledger.decisions(run.id), slots)
+        others = 0
+        if run.started is not None:
+            until = now if run.ended is None else run.ended
+            others = len(ledger.overlapping(run.owner.host, run.started, until, run.id))
+        return Entry(run, ledger.decisions(run.id), slots, others)

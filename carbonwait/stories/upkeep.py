@@ -25,7 +25,7 @@ def spool_folders(environ: Mapping[str, str]) -> list[Path]:
     with suppress(LedgerUnavailable, OSError):
         path = ledger_path(environ)
         # Where a device or a pipe stands in the place of the file, its folder is not the user's.
-        if is_missing(path) or path.is_file() or path.is_dir():
+        if is_missing(path) or path.is_file():
             folders.append(path.parent)
     cache = cache_folder(environ)
     if cache is not None:
