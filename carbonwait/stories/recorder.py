@@ -25,9 +25,11 @@ from carbonwait.stories.upkeep import spool_folders
 from carbonwait.stories.voice import Voice
 
 _IDLE_FLOOR_S = 90 * 86400.0
-# The job is not to wait for other processes that write to the ledger; its end may, a little.
+# How long to wait for other processes that write to the ledger. While the command runs there is
+# hardly any need to: what is not written then goes with the next write.
 _PATIENCE_S = 0.25
-_PATIENCE_AT_THE_END_S = 2.0
+_PATIENCE_WHILE_RUNNING_S = 0.02
+_PATIENCE_AT_THE_END_S = 0.5
 
 Write = Callable[[Ledger], object]
 
@@ -40,11 +42,11 @@ class Recorder:
         self._voice = voice
         self._ledger: Ledger | None = None
         self._record: SpoolRecord | None = None
-        self._patience_s = _PATIENCE_S
         # Why the ledger lacks something of the record, None if it is up to date.
         self._fault: LedgerUnavailable | None = None
         self._spooled: Path | None = None
         self._spooled_all = False
+        self._recorded = False
 
     def save(self, run: Run) -> None:
         """Bring the run's row up to date."""
@@ -73,7 +75,6 @@ class Recorder:
         self, run: Run, slots: Sequence[MeteredSlot], series: Series, outlook: Outlook
     ) -> None:
         """Record the end of a run: its slots and the intensities that it was accounted with."""
-        self._patience_s = _PATIENCE_AT_THE_END_S
         at = run.ended or run.submitted
         stored = _stored(series, outlook, "actual", at)
         self._record = self._keep(run)._replace(slots=slots, accounted_with=stored)
@@ -103,7 +104,6 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left, to a spool file if need be, and close the ledger."""
-        self._patience_s = _PATIENCE_AT_THE_END_S
         if self._record is not None and self._fault is not None:
             self._write(lambda ledger: None)
             self._tell(self._record)
@@ -137,9 +137,9 @@ class Recorder:
         if self._fault is not None:
             write = partial(spool.put, record=record)
         if self._done(write):
-            self._fault = None
+            self._fault, self._recorded = None, True
             self._spool(None)
-        else:
+        elif not (self._recorded and self._is_running() and isinstance(self._fault, LedgerBusy)):
             self._spool(record)
 
     def _done(self, write: Write) -> bool:
@@ -164,10 +164,19 @@ class Recorder:
         """The ledger, with as much patience as is due. Raises LedgerUnavailable."""
         if self._ledger is None:
             path = ledger_path(self._environ)
-            self._ledger = Ledger.open(path, busy_timeout_s=self._patience_s)
+            self._ledger = Ledger.open(path, busy_timeout_s=self._patience_s())
         else:
-            self._ledger.wait_at_most(self._patience_s)
+            self._ledger.wait_at_most(self._patience_s())
         return self._ledger
+
+    def _patience_s(self) -> float:
+        if self._is_running():
+            return _PATIENCE_WHILE_RUNNING_S if self._recorded else _PATIENCE_S
+        waiting = self._record is not None and self._record.run.state == "waiting"
+        return _PATIENCE_S if waiting else _PATIENCE_AT_THE_END_S
+
+    def _is_running(self) -> bool:
+        return self._record is not None and self._record.run.state in {"running", "paused"}
 
     def _spool(self, record: SpoolRecord | None) -> None:
         """Keep a record in a file in place of an earlier one; None: it is needed no longer."""
