@@ -11,6 +11,11 @@ def main() -> None:
 
         print(f"carbonwait {__version__}")
         return
+    import signal
+
+    # Ctrl-C ends it without a traceback from the middle of an import.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from carbonwait.cli.app import run_command_line
 
     run_command_line(sys.argv[1:])

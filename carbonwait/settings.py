@@ -1,11 +1,16 @@
 """The user's configuration: one TOML file, some environment variables, the platform's folders.
 
 Only the user's own file is read, never one of the current folder: a cloned repository must not be
-able to redirect a provider or to see a key. What the command line says goes before the
-environment, the environment before `[jobs]`, `[jobs]` before the rest of the file.
+able to redirect a provider or to see a key. Nor does what another user has put into a folder that
+is open to all, such as /tmp, stand for a file of the user's.
+
+What the command line says goes before the environment, the environment before `[jobs]`, `[jobs]`
+before the rest of the file.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -20,6 +25,9 @@ from carbonwait.core.config import (
     defaults_from_environment,
 )
 from carbonwait.core.errors import LedgerUnavailable, LockUnavailable, Mistake, Unavailable
+
+_MOST_BYTES = 1024 * 1024
+_MOST_LINKS = 40
 
 _KEY_VARIABLES = {
     "ELECTRICITYMAPS_TOKEN": ("electricity_maps", "token"),
@@ -98,6 +106,12 @@ def ledger_path(environ: Mapping[str, str]) -> Path:
     """Where the ledger is or would be. Raises LedgerUnavailable for a user without a home."""
     chosen = environ.get("CARBONWAIT_LEDGER")
     if chosen:
+        planted = _planted(chosen)
+        if planted is not None:
+            raise LedgerUnavailable(
+                f"{planted} is another user's, in a folder that is open to all; "
+                "set CARBONWAIT_LEDGER to a file of your own"
+            )
         return Path(chosen)
     folder = _platform_folder("user_data_path")
     if folder is None:
@@ -122,9 +136,11 @@ def lock_folder(environ: Mapping[str, str]) -> Path:
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path | None:
-    """Where answers of providers are kept; None for a user without a home."""
+    """Where answers of providers are kept; None if there is no such folder of the user's own."""
     chosen = environ.get("CARBONWAIT_CACHE")
-    return Path(chosen) if chosen else _platform_folder("user_cache_path")
+    if chosen:
+        return Path(chosen) if _planted(chosen) is None else None
+    return _platform_folder("user_cache_path")
 
 
 def _platform_folder(kind: str) -> Path | None:
@@ -141,10 +157,45 @@ def _platform_folder(kind: str) -> Path | None:
     return folder
 
 
+def _planted(path: str) -> Path | None:
+    """What another user may have put where a path leads: a link on the way, or its very end.
+
+    In a folder that is open to all only what is the user's, root's or the folder's owner's counts.
+    What is missing cannot have been planted.
+    """
+    here, words, links = Path("/"), list(Path(path).absolute().parts[1:]), 0
+    while words and links < _MOST_LINKS:
+        word = words.pop(0)
+        if word == "..":
+            here = here.parent
+            continue
+        folder, here = here, here / word
+        try:
+            around, state = folder.stat(), here.lstat()
+        except (OSError, ValueError):
+            return None
+        is_link = stat.S_ISLNK(state.st_mode)
+        trusted = state.st_uid in {os.geteuid(), 0, around.st_uid}
+        if around.st_mode & stat.S_IWOTH and not trusted and (is_link or not words):
+            return here
+        if is_link:
+            links += 1
+            target = here.readlink()
+            here = Path("/") if target.is_absolute() else folder
+            words = [*target.parts[target.is_absolute() :], *words]
+    return None
+
+
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """The configuration file and the environment. Raises Mistake naming key, value and remedy."""
     path = config_path(environ)
     explicit = bool(environ.get("CARBONWAIT_CONFIG"))
+    planted = _planted(str(path)) if explicit else None
+    if planted is not None:
+        raise Mistake(
+            f"{planted} is another user's, in a folder that is open to all; "
+            "set CARBONWAIT_CONFIG to a file of your own"
+        )
     document = {} if path is None else _load(path, must_exist=explicit)
     config = config_from(document, _find_zone)
     warnings = _exposed(path, config.providers)
@@ -165,8 +216,7 @@ def _load(path: Path, *, must_exist: bool) -> dict[str, Any]:
     import tomllib
 
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(content_of(path))
     except FileNotFoundError:
         if must_exist:
             raise Mistake(
@@ -176,15 +226,33 @@ def _load(path: Path, *, must_exist: bool) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise Mistake(f"{path} cannot be read: {reason}") from None
+    except RecursionError:
+        raise Mistake(f"{path} cannot be read: it is nested too deeply") from None
+
+
+def content_of(path: Path) -> str:
+    """The text of a small file. Raises OSError, UnicodeDecodeError.
+
+    To read from a pipe or from a terminal could take for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISCHR(mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        content: bytes | None = file.read(_MOST_BYTES + 1)
+    if content is None or len(content) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, "it is no file of less than 1 MiB")
+    return content.decode("utf-8")
 
 
 def _token(path: Path) -> str:
     """The key that a file holds. Its content is in no message."""
     try:
-        token = path.read_text(encoding="ascii").strip()
+        token = content_of(path).strip()
     except (OSError, ValueError):
         raise Mistake(f"config: token_file {path} cannot be read; write the key into it") from None
-    if not token or not token.isprintable() or " " in token:
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise Mistake(f"config: token_file {path} holds no key; write nothing but the key into it")
     return token
 
@@ -192,8 +260,13 @@ def _token(path: Path) -> str:
 def write_template(path: Path) -> None:
     """Write the commented template. Raises Mistake if a file is there, Unavailable if it fails."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        for folder in reversed([path.parent, *path.parent.parents]):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700)
+                folder.chmod(0o700)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        os.fchmod(descriptor, 0o600)
     except FileExistsError:
         raise Mistake(f"{path} exists already; edit it") from None
     except OSError as error:

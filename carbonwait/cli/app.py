@@ -69,9 +69,7 @@ def _options(
 
 def run_command_line(arguments: Sequence[str]) -> NoReturn:
     """Run one command and end the process with its status."""
-    # As with other programs, Ctrl-C and a reader that has gone end a command without a traceback.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # As with other programs, a reader that has gone ends a command without a traceback.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A job's name may hold what the terminal's encoding does not.

@@ -1,11 +1,10 @@
 """`carbonwait config`: init, show, path and check."""
 
 import os
-import sys
 
 import typer
 
-from carbonwait.cli.output import say
+from carbonwait.cli.output import put, say
 
 app = typer.Typer(
     help="The config file: init writes a commented one, show and path print it, check reads it.",
@@ -19,7 +18,7 @@ def init() -> None:
     """Write a commented config file."""
     from carbonwait.stories import config
 
-    print(config.initialise(os.environ))
+    put(str(config.initialise(os.environ)))
 
 
 @app.command()
@@ -31,7 +30,8 @@ def show() -> None:
     if file.text is None:
         say(f"{file.path} does not exist; carbonwait config init writes one")
     else:
-        sys.stdout.write(file.text)
+        for line in file.text.splitlines():
+            put(line.expandtabs())
 
 
 @app.command()
@@ -39,7 +39,7 @@ def path() -> None:
     """Print where the config file is or would be."""
     from carbonwait.stories import config
 
-    print(config.place(os.environ))
+    put(str(config.place(os.environ)))
 
 
 @app.command()
@@ -49,6 +49,6 @@ def check() -> None:
 
     settings = config.check(os.environ)
     if settings.path is None or not settings.path.exists():
-        print("no config file; built-in values are used")
+        put("no config file; built-in values are used")
     else:
-        print(f"{settings.path} is fine")
+        put(f"{settings.path} is fine")

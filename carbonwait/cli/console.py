@@ -2,16 +2,16 @@
 
 import sys
 
-from rich.console import Console
 from rich.table import Table
+
+from carbonwait.cli.screen import Screen
 
 _PLAIN_WIDTH = 120
 
 
-def new_console() -> Console:
-    """Rich's console; as wide as the terminal, or wide enough for a pipe."""
-    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+def new_console() -> Screen:
+    """As wide as the terminal, or wide enough for a pipe."""
+    return Screen(sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 
 def new_table(*columns: str, left: int = 1) -> Table:

@@ -17,7 +17,7 @@ def doctor(
 ) -> int:
     """Check zone, providers, keys, meters, ledger; 0 if a run would be planned live, else 1."""
     from carbonwait.cli.documents import doctor_document
-    from carbonwait.cli.output import print_json
+    from carbonwait.cli.output import print_json, put
     from carbonwait.stories.doctor import examine
     from carbonwait.stories.planning import Request
 
@@ -26,7 +26,7 @@ def doctor(
         print_json(doctor_document(diagnosis))
     else:
         for line in _lines(diagnosis):
-            print(line)
+            put(line)
     return 0 if diagnosis.live else 1
 
 

@@ -26,7 +26,7 @@ def forecast(
 ) -> None:
     """Show the forecast, up to two days or the deadline; with a duration the window chosen."""
     from carbonwait.cli.documents import forecast_document
-    from carbonwait.cli.output import print_json, say
+    from carbonwait.cli.output import print_json, put, say
     from carbonwait.core.errors import Mistake
     from carbonwait.settings import read_settings
     from carbonwait.stories.forecast import DEFAULT_SPAN, look_ahead
@@ -48,7 +48,7 @@ def forecast(
         print_json(forecast_document(view))
         return
     for line in _csv(view) if csv else _chart(view, sys.stdout):
-        print(line)
+        put(line)
 
 
 def _chart(view: "ForecastView", stdout: TextIO) -> list[str]:

@@ -1,4 +1,9 @@
-"""Where text goes: messages to stderr, one line each; documents and tables to stdout."""
+"""Where text goes: messages to stderr, one line each; lines, documents and tables to stdout.
+
+The rest of the face writes through this module and `carbonwait.cli.screen` alone. Much of the text
+is somebody else's (a command's name, a file's, what a provider answered), and a terminal would act
+upon the control characters in it: they are shown as escapes instead.
+"""
 
 import json
 import sys
@@ -21,9 +26,18 @@ def say(text: str) -> None:
         return
 
 
+def put(line: str) -> None:
+    """One line on stdout."""
+    sys.stdout.write(f"{printable(line)}\n")
+
+
 def printable(text: str) -> str:
-    """The text without control characters, which a terminal would act upon."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    r"""The text with an escape (`\x1b`) for each character that a terminal would not just show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def plan(
 ) -> None:
     """Show when COMMAND would be started, and why; change nothing."""
     from carbonwait.cli.documents import plan_document
-    from carbonwait.cli.output import print_json, say
+    from carbonwait.cli.output import print_json, put, say
     from carbonwait.cli.request import request_from
     from carbonwait.cli.texts import plan_lines
     from carbonwait.settings import read_settings
@@ -66,4 +66,4 @@ def plan(
         print_plan(thought, verbose=verbose)
         return
     for line in plan_lines(thought, verbose=verbose):
-        print(line)
+        put(line)

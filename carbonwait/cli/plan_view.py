@@ -8,11 +8,11 @@ from shutil import get_terminal_size
 from textwrap import wrap
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.text import Text
 
 from carbonwait.cli.chart import LABEL_WIDTH, Mark, chart_lines, columns_of
 from carbonwait.cli.output import printable
+from carbonwait.cli.screen import Screen
 from carbonwait.cli.texts import duration_line, further_facts, start_line, zone_line
 from carbonwait.core.alternatives import Expectation, expectation, runner_up, static_window
 from carbonwait.core.records import Instant
@@ -42,7 +42,7 @@ def print_plan(thought: Forethought, *, verbose: bool = False) -> None:
     """Show a plan on the terminal that stdout is."""
     size = get_terminal_size()
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    console = Console(file=sys.stdout, width=size.columns, highlight=False)
+    console = Screen(sys.stdout, width=size.columns)
     for line in plan_view(
         thought,
         width=size.columns,

@@ -18,7 +18,8 @@ def show(
 
     entry = history.show(os.environ, time.time(), run_id)
     if json:
-        print_json(show_document(entry.run, entry.decisions, entry.slots, entry.pauses))
+        document = show_document(entry.run, entry.decisions, entry.slots, entry.pauses)
+        print_json(document | {"overlapping_runs": entry.overlapping})
     else:
         from carbonwait.cli.tables import print_run
         from carbonwait.grid.zones import local_timezone

@@ -227,6 +227,7 @@ def print_run(entry: Entry, now: Instant, local: tzinfo, *, verbose: bool = Fals
     console = _console()
     for name, text in _facts(entry):
         console.print(Text(f"{name + ':':<20}{text}"))
+    console.print(Text(f"{'machine shared:':<20}{_shared(entry)}"))
     if sys.stdout.isatty():
         lines = log_lines(entry, now, local, width=console.width, every=verbose)
     else:
@@ -307,6 +308,16 @@ def _paused(entry: Entry) -> str:
         for p in pauses
     )
     return f"{format_span(entry.run.paused_s)}: {', '.join(spans)}"
+
+
+def _shared(entry: Entry) -> str:
+    """How the machine's energy was divided, where there was somebody to divide it with."""
+    if not entry.overlapping:
+        return "with no other run"
+    others = "another run" if entry.overlapping == 1 else f"{entry.overlapping} other runs"
+    share = entry.run.job_share
+    part = "" if share is None else f", of its busy CPU time {100 * share:.0f} % are this one's"
+    return f"with {others}{part}"
 
 
 def _met(run: Run) -> str:

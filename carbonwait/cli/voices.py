@@ -133,12 +133,13 @@ class TerminalVoice(LineVoice):
     def _draw(self, text: str) -> None:
         try:
             if self._live is None:
-                from rich.console import Console
                 from rich.live import Live
                 from rich.text import Text
 
+                from carbonwait.cli.screen import Screen
+
                 self._text = Text
-                console = Console(file=self._stderr, highlight=False)
+                console = Screen(self._stderr)
                 self._live = Live(console=console, auto_refresh=False, transient=True)
                 self._live.start()
                 # Rich hides it, and whoever is stopped or killed cannot bring it back.

@@ -32,6 +32,7 @@ _LONGEST_REST_S = 86400.0
 # Processes that wait for each other looked at the clock at slightly different times.
 _CLOCK_SLACK_S = 60.0
 _MOST_BYTES = 16 * 1024 * 1024
+_CAREFULLY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,19 @@ class Cache:
         try:
             # The cache's own folder and the one above it may be missing, a home is never made up.
             if not self.folder.is_dir() and self.folder.parent.parent.is_dir():
-                self.folder.parent.mkdir(mode=0o700, exist_ok=True)
-                self.folder.mkdir(mode=0o700, exist_ok=True)
-            flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-            return os.open(self.folder / name, flags, 0o600)
+                for level in (self.folder.parent, self.folder):
+                    with suppress(FileExistsError):
+                        level.mkdir(mode=0o700)
+                        with suppress(OSError):
+                            level.chmod(0o700)
+            descriptor = os.open(self.folder / name, flags | _CAREFULLY, 0o600)
+            if flags & os.O_CREAT:
+                # Whatever the umask has taken away; not every file system has modes.
+                with suppress(OSError):
+                    os.fchmod(descriptor, 0o600)
         except OSError:
             return None
+        return descriptor
 
     def _read(self, name: str) -> Any:
         descriptor = self._open(f"{name}.json", os.O_RDONLY)

@@ -6,6 +6,7 @@ is damaged it is removed and begins anew, and nobody is told.
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from carbonwait.core.forecaster import ObservedHour, observed_hours
 from carbonwait.core.knowledge import Issue
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
+from carbonwait.grid.points import number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,7 +76,7 @@ class History:
         def read(connection: "sqlite3.Connection") -> Series:
             rows = connection.execute(_OBSERVED, (source, start, end))
             return Series(
-                Slot(float(begins), float(ends), float(g_per_kwh), "actual")
+                Slot(_finite(begins), _finite(ends), _finite(g_per_kwh), "actual")
                 for begins, ends, g_per_kwh in rows
             )
 
@@ -133,7 +135,7 @@ class History:
         def read(connection: "sqlite3.Connection") -> Instant | None:
             query = "SELECT MAX(end) FROM actuals WHERE source = ?"
             found = connection.execute(query, (source,)).fetchone()[0]
-            return None if found is None else float(found)
+            return None if found is None else _finite(found)
 
         return self._with(read, None)
 
@@ -170,8 +172,17 @@ def _means(values: object) -> list[float | None]:
 def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
     import sqlite3
 
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    os.close(os.open(path, flags, 0o600))
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise ValueError(path)
+        if stat.S_IMODE(mode) != 0o600:
+            with suppress(OSError):  # not every file system has modes
+                os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
     try:
         with connection:
@@ -186,6 +197,14 @@ def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
             return work(connection)
     finally:
         connection.close()
+
+
+def _finite(value: object) -> float:
+    """A number as it is. Raises ValueError for anything else, as only a damaged file holds."""
+    found = number(value)
+    if found is None:
+        raise ValueError(value)
+    return found
 
 
 def _remove(path: Path) -> None:

@@ -6,6 +6,7 @@ as SQLite's write-ahead log does not work on network file systems, where many ho
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,18 +32,22 @@ def connect(
     path: Path, *, create: bool, read_only: bool, busy_timeout_s: float
 ) -> sqlite3.Connection:
     """A connection without transactions of its own. Raises LedgerUnavailable."""
-    path = path.absolute()
-    with in_words(path):
+    named = path
+    with in_words(named):
+        # SQLite keeps its journal beside the file itself, wherever links lead.
+        path = Path(os.path.realpath(named))
         if create and not read_only:
             make_private_folder(path.parent)
             _make_private_file(path)
-        elif not path.exists():
-            raise LedgerUnavailable(f"{path}: there is no ledger; carbonwait run makes one")
-        # SQLite keeps its journal beside the file.
+        elif is_missing(path):
+            raise LedgerUnavailable(f"{named}: there is no ledger; carbonwait run makes one")
+        if not stat.S_ISREG(path.stat().st_mode):
+            # To open a pipe or a device may hang, or do something.
+            raise LedgerUnavailable(f"{named} is no file; set CARBONWAIT_LEDGER to one")
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
         if not writable and not read_only:
             raise LedgerUnavailable(
-                f"{path} cannot be written; make it and its folder writable, "
+                f"{named} cannot be written; make it and its folder writable, "
                 "or set CARBONWAIT_LEDGER to another file"
             )
         # Even a reader has to undo what a killed writer left half done.
@@ -58,7 +63,7 @@ def connect(
             connection.execute("PRAGMA synchronous = FULL")
             if not read_only:
                 connection.execute("PRAGMA journal_mode = DELETE")
-            schema.require_current(connection, path, may_write=not read_only)
+            schema.require_current(connection, named, may_write=not read_only)
         except BaseException:
             connection.close()
             raise
@@ -73,8 +78,33 @@ def in_words(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         kind = LedgerBusy if _kind(error) in _LOCKED else LedgerUnavailable
         raise kind(_explained(path, error)) from error
-    except (OSError, OverflowError, UnicodeError) as error:
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LedgerUnavailable(f"{path}: {reason}; set CARBONWAIT_LEDGER to a file") from error
+    except (OverflowError, UnicodeError) as error:
         raise LedgerUnavailable(f"{path}: {error}; set CARBONWAIT_LEDGER to a file") from error
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Turn what reading a row raises that nobody can have written into LedgerUnavailable."""
+    try:
+        yield
+    except (ValueError, TypeError, RecursionError) as error:
+        raise LedgerUnavailable(
+            f"{path} is damaged: a row in it makes no sense; move it away to begin a new one"
+        ) from error
+
+
+def is_missing(path: Path) -> bool:
+    """True if there is nothing of that name; what cannot be told apart is left to who opens it."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def make_private_folder(folder: Path) -> None:
@@ -91,13 +121,20 @@ def make_private_folder(folder: Path) -> None:
             )
         folder = folder.parent
     for level in reversed(missing):
-        level.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            level.mkdir(mode=0o700)
+            # Whatever the umask has taken away; not every file system has modes.
+            with suppress(OSError):
+                level.chmod(0o700)
 
 
 def _make_private_file(path: Path) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileExistsError):
-        os.close(os.open(path, flags, 0o600))
+        descriptor = os.open(path, flags, 0o600)
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
 
 
 def _uri(path: Path, mode: str) -> str:

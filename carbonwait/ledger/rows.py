@@ -7,7 +7,7 @@ SQLite does not know either, becomes NULL.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.prices import Prices
@@ -20,15 +20,18 @@ from carbonwait.core.records import (
     MeterLabels,
     Methods,
     Owner,
+    Pause,
     Run,
     Rung,
     Scope,
     Signal,
 )
 from carbonwait.core.series import Series, Slot
+from carbonwait.ledger.soundness import is_sound
 
 Role = Literal["forecast", "actual"]
 Row = Sequence[Any]
+_T = TypeVar("_T")
 
 
 class StoredSeries(NamedTuple):
@@ -92,13 +95,14 @@ def derived_of(run: Run) -> tuple[float | None, float | None]:
 
 
 def run_from(values: Row) -> Run:
-    """The run of one value for each of `RUN_COLUMNS`."""
+    """The run of one value for each of `RUN_COLUMNS`. Raises ValueError if no run is like it."""
     plain: dict[str, Any] = dict(zip(_PLAIN, values, strict=False))
     parts: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
     for (part, field, _), value in zip(_NESTED, values[len(_PLAIN) :], strict=True):
         parts[part][field] = value
     plain["static_assumed"] = bool(plain["static_assumed"])
-    return Run(**plain, **{part: _PARTS[part][0](**fields) for part, fields in parts.items()})
+    nested = {part: _PARTS[part][0](**fields) for part, fields in parts.items()}
+    return _sound(Run(**plain, **nested))
 
 
 def values_of_slot(slot: MeteredSlot) -> tuple[float | None, ...]:
@@ -111,9 +115,10 @@ def values_of_slot(slot: MeteredSlot) -> tuple[float | None, ...]:
 
 
 def slot_from(values: Row) -> MeteredSlot:
-    """The slot of one value for each of `SLOT_COLUMNS`."""
+    """The slot of one value for each of `SLOT_COLUMNS`. Raises ValueError if none is."""
     start, end, cpu_j, gpu_j, ram_j, busy_s, *job = values
-    return MeteredSlot(start, end, Energy(cpu_j, gpu_j, ram_j), busy_s, Energy(*job))
+    machine = Energy(cpu_j, gpu_j, ram_j)
+    return _sound(MeteredSlot(start, end, machine, busy_s, Energy(*job)))
 
 
 def values_of_decision(decision: Decision) -> tuple[Any, ...]:
@@ -121,9 +126,35 @@ def values_of_decision(decision: Decision) -> tuple[Any, ...]:
     return (decision.at, decision.start, decision.rung, decision.issued, decision.reason)
 
 
+def decision_from(values: Row) -> Decision:
+    """The decision of one value for each of `DECISION_COLUMNS`. Raises ValueError if none is."""
+    return _sound(Decision(*values))
+
+
 def series_from(points: Sequence[Row]) -> Series:
-    """The series of slots that have been through JSON."""
-    return Series(Slot(*point) for point in points)
+    """The series of slots that have been through JSON. Raises ValueError if none is."""
+    return Series(_sound(Slot(*point)) for point in points)
+
+
+def stored_from(points: Sequence[Row], source: Row) -> StoredSeries:
+    """The series of its points and `SOURCE_COLUMNS`. Raises ValueError if none is."""
+    return _sound(StoredSeries(series_from(points), *source))
+
+
+def prices_from(points: Sequence[Row], source: Row) -> Prices:
+    """The prices of their points and `PRICE_COLUMNS`. Raises ValueError if none are."""
+    return _sound(Prices(series_from(points), *source))
+
+
+def pause_from(values: Row) -> Pause:
+    """The pause of its start and end. Raises ValueError if none is."""
+    return _sound(Pause(*values))
+
+
+def _sound(record: _T) -> _T:
+    if not is_sound(record):
+        raise ValueError(record)
+    return record
 
 
 def storable(value: Any) -> Any:
@@ -154,18 +185,25 @@ def packed(stored: StoredSeries | Prices) -> tuple[bytes, bytes]:
 
 
 def unpacked(row: Row) -> StoredSeries:
-    """The series of its compressed points and `SOURCE_COLUMNS`."""
+    """The series of its compressed points and `SOURCE_COLUMNS`. Raises ValueError if none is."""
     import json
-    import zlib
 
     points, *source = row
-    return StoredSeries(series_from(json.loads(zlib.decompress(points))), *loaded(source))
+    return stored_from(json.loads(_unzipped(points)), loaded(source))
 
 
 def unpacked_prices(row: Row) -> Prices:
-    """The prices of their compressed points and `PRICE_COLUMNS`."""
+    """The prices of their compressed points and `PRICE_COLUMNS`. Raises ValueError if none are."""
     import json
-    import zlib
 
     points, *source = row
-    return Prices(series_from(json.loads(zlib.decompress(points))), *loaded(source))
+    return prices_from(json.loads(_unzipped(points)), loaded(source))
+
+
+def _unzipped(points: bytes) -> bytes:
+    import zlib
+
+    try:
+        return zlib.decompress(points)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None

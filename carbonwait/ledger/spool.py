@@ -1,7 +1,8 @@
 """Where a run goes that the ledger does not take: a private file, taken in later.
 
-A spool file holds one complete record as JSON. What is damaged, of another user or no regular file
-is left alone. A run whose end the ledger knows is not taken in again: it may be settled by now.
+A spool file holds one complete record as JSON and is replaced in one step. What is damaged, of
+another user or no regular file is left alone. Of a run of which the ledger knows more, be it its
+end, nothing is taken in: it may be settled by now.
 """
 
 import json
@@ -9,11 +10,9 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from sqlite3 import IntegrityError
-from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerUnavailable
@@ -25,6 +24,9 @@ from carbonwait.ledger.store import Ledger
 
 _PREFIX = "carbonwait-spool-"
 _VERSION = 1
+_MOST_BYTES = 64 * 1024 * 1024
+# How far a run has come. One that is lost may turn out to have gone on.
+_STAGES = {"waiting": 0, "running": 1, "paused": 1, "lost": 1, "finished": 2, "aborted": 2}
 
 
 class SpoolRecord(NamedTuple):
@@ -40,7 +42,7 @@ class SpoolRecord(NamedTuple):
 
 
 def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
-    """Write a record to the first folder that takes it; None if none does."""
+    """Write a record to the first folder that takes it, over an earlier one; None if none does."""
     text = json.dumps(_document(record))
     for folder in folders:
         path = folder / f"{_PREFIX}{record.run.id}.json"
@@ -52,17 +54,32 @@ def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
 
 
 def _write(path: Path, text: str) -> None:
+    new = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = os.open(new, flags, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            with suppress(OSError):
+                os.fchmod(descriptor, 0o600)
             file.write(text)
             file.flush()
             os.fsync(descriptor)
+        new.replace(path)
     except BaseException:
         # Half a record could never be taken in.
-        path.unlink()
+        new.unlink()
         raise
+    _settle_name(path.parent)
+
+
+def _settle_name(folder: Path) -> None:
+    """Have the disk know the file by its name, should the power go."""
+    with suppress(OSError):  # not every file system can
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def waiting(folders: Sequence[Path]) -> bool:
@@ -75,7 +92,7 @@ def collect(ledger: Ledger, folders: Sequence[Path]) -> int:
     taken = 0
     for path in _files(folders):
         try:
-            taken += _take_in(ledger, _read(path))
+            taken += put(ledger, _read(path))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             continue
         except LedgerUnavailable as unavailable:
@@ -88,11 +105,12 @@ def collect(ledger: Ledger, folders: Sequence[Path]) -> int:
     return taken
 
 
-def _take_in(ledger: Ledger, record: SpoolRecord) -> bool:
-    """False if the ledger has had it before."""
+def put(ledger: Ledger, record: SpoolRecord) -> bool:
+    """Bring the ledger up to date with a record; False if it knows more already."""
     run_id = record.run.id
     with ledger.transaction():
-        if ledger.has_ended(run_id):
+        known_stage = _STAGES.get(ledger.state_of(run_id) or "", -1)
+        if known_stage == _STAGES["finished"] or known_stage > _STAGES[record.run.state]:
             return False
         ledger.save(record.run)
         known = set(ledger.decisions(run_id))
@@ -123,7 +141,7 @@ def _read(path: Path) -> SpoolRecord:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid():
             raise ValueError(path)
-        return _record(json.load(file))
+        return _record(json.loads(file.read(_MOST_BYTES)))
 
 
 def _document(record: SpoolRecord) -> dict[str, Any]:
@@ -148,45 +166,26 @@ def _record(document: Any) -> SpoolRecord:
         raise ValueError(document["version"])
     # Files of earlier versions lack what has been added since.
     values = rows.ADDED | document["run"]
-    run = rows.run_from([values.get(column) for column in rows.RUN_COLUMNS])
-    record = SpoolRecord(
-        run,
-        [Decision(*values) for values in document["decisions"]],
+    return SpoolRecord(
+        rows.run_from([values.get(column) for column in rows.RUN_COLUMNS]),
+        [rows.decision_from(values) for values in document["decisions"]],
         [rows.slot_from(values) for values in document["slots"]],
         _series(document["planned_on"]),
         _series(document["accounted_with"]),
         _prices(document.get("priced_with")),
-        tuple(Pause(*values) for values in document.get("pauses", ())),
+        tuple(rows.pause_from(values) for values in document.get("pauses", ())),
     )
-    kept = (record.planned_on, record.accounted_with, record.priced_with)
-    points = [s.series for s in kept if s is not None]
-    for part in (run, *record.decisions, *record.slots, *record.pauses, *chain(*points)):
-        if not _fits(part, type(part)):
-            raise ValueError(part)
-    return record
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """True if a value is what an annotation says, down to its own fields."""
-    if get_origin(kind) in {Union, UnionType}:
-        return any(_fits(value, one) for one in get_args(kind))
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if not isinstance(value, int | float if kind is float else kind):
-        return False
-    fields = getattr(kind, "__annotations__", {})
-    return all(_fits(getattr(value, field), of) for field, of in fields.items())
 
 
 def _prices(document: list[Any] | None) -> Prices | None:
     if document is None:
         return None
     points, *source = document
-    return Prices(rows.series_from(points), *source)
+    return rows.prices_from(points, source)
 
 
 def _series(document: list[Any] | None) -> rows.StoredSeries | None:
     if document is None:
         return None
     points, *source = document
-    return rows.StoredSeries(rows.series_from(points), *source)
+    return rows.stored_from(points, source)

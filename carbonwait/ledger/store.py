@@ -19,7 +19,7 @@ from carbonwait.core.errors import Mistake
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Pause, Run
 from carbonwait.ledger import rows, totals
-from carbonwait.ledger.connection import connect, in_words
+from carbonwait.ledger.connection import connect, in_words, understood
 from carbonwait.ledger.costs import CostTotals, cost_totals
 from carbonwait.ledger.totals import By
 
@@ -68,6 +68,11 @@ class Ledger:
     def close(self) -> None:
         """Close the file; whatever was not committed is undone."""
         self._connection.close()
+
+    def wait_at_most(self, busy_timeout_s: float) -> None:
+        """How long from now on to wait for another process that writes."""
+        with in_words(self.path):
+            self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * busy_timeout_s)}")
 
     def __enter__(self) -> Self:
         return self
@@ -201,21 +206,21 @@ class Ledger:
             f"SELECT {_RUN} FROM runs WHERE id >= ? AND substr(id, 1, ?) = ? ORDER BY id LIMIT 2",
             (rows.storable(run_id), len(run_id), rows.storable(run_id)),
         )
-        runs = [rows.run_from(rows.loaded(row)) for row in found] if run_id else []
+        runs = self._runs(found) if run_id else []
         if not runs:
             raise Mistake(f"no run {run_id!r}; carbonwait runs lists them")
         if len(runs) > 1 and runs[0].id != run_id:
             raise Mistake(f"{run_id!r} is the beginning of several IDs; write more of it")
         return runs[0]
 
-    def has_ended(self, run_id: str) -> bool:
-        """True if a run's end is recorded; of a lost run and of an unknown one it is not."""
-        return bool(
-            self._read(
-                "SELECT 1 FROM runs WHERE id = ? AND state IN ('finished', 'aborted')",
-                (rows.storable(run_id),),
-            )
-        )
+    def _runs(self, found: list[Any]) -> list[Run]:
+        with understood(self.path):
+            return [rows.run_from(rows.loaded(row)) for row in found]
+
+    def state_of(self, run_id: str) -> str | None:
+        """The state of the run with this very ID, None if there is none."""
+        found = self._read("SELECT state FROM runs WHERE id = ?", (rows.storable(run_id),))
+        return str(found[0][0]) if found else None
 
     def runs(
         self,
@@ -235,8 +240,7 @@ class Ledger:
         statement = (
             f"SELECT {_RUN} FROM runs WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
         )
-        found = self._read(statement, (*values, -1 if limit is None else limit))
-        return [rows.run_from(rows.loaded(row)) for row in found]
+        return self._runs(self._read(statement, (*values, -1 if limit is None else limit)))
 
     def decisions(self, run_id: str) -> list[Decision]:
         """A run's log, in order."""
@@ -252,9 +256,10 @@ class Ledger:
                 f"SELECT run_id, {_DECISION} FROM decisions"
                 f" WHERE run_id IN ({', '.join('?' * len(some))}) ORDER BY position"
             )
-            for row in self._read(statement, some):
-                run_id, *values = rows.loaded(row)
-                found.setdefault(run_id, []).append(Decision(*values))
+            with understood(self.path):
+                for row in self._read(statement, some):
+                    run_id, *values = rows.loaded(row)
+                    found.setdefault(run_id, []).append(rows.decision_from(values))
         return found
 
     def providers_of_decisions(self, run_id: str) -> list[str | None]:
@@ -268,7 +273,8 @@ class Ledger:
     def energy(self, run_id: str) -> list[MeteredSlot]:
         """A run's slots of energy, in order."""
         statement = f"SELECT {_SLOT} FROM energy WHERE run_id = ? ORDER BY slot_start"
-        return [rows.slot_from(row) for row in self._read(statement, (run_id,))]
+        with understood(self.path):
+            return [rows.slot_from(row) for row in self._read(statement, (run_id,))]
 
     def pauses(self, run_id: str) -> list[Pause]:
         """A run's pauses, in order."""
@@ -308,7 +314,8 @@ class Ledger:
     def _series(self, series_id: int | None) -> rows.StoredSeries | None:
         statement = f"SELECT points, {_SOURCE} FROM series WHERE id = ?"
         found = self._read(statement, (series_id,))
-        return rows.unpacked(found[0]) if found else None
+        with understood(self.path):
+            return rows.unpacked(found[0]) if found else None
 
     def past_runs(self, name: str, limit: int = 20) -> list[Run]:
         """Earlier runs of a job that tell how long it takes, newest first.
@@ -320,7 +327,7 @@ class Ledger:
             " AND started IS NOT NULL AND exit_code = 0 ORDER BY started DESC LIMIT ?",
             (rows.storable(name), limit),
         )
-        return [rows.run_from(rows.loaded(row)) for row in found]
+        return self._runs(found)
 
     def idle_floor_w(self, host: str, logical_cpus: int, since: Instant) -> float | None:
         """The lowest mean measured CPU power of any slot of this host that was all but idle.
@@ -350,7 +357,7 @@ class Ledger:
         found += self._read(
             f"{statement} AND ended IS NULL AND state IN ('running', 'paused')", among
         )
-        return [rows.run_from(rows.loaded(row)) for row in found]
+        return self._runs(found)
 
     def totals(
         self,
@@ -361,7 +368,7 @@ class Ledger:
         utc_offset_s: int = 0,
     ) -> list[totals.Cell]:
         """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
-        with in_words(self.path):
+        with in_words(self.path), understood(self.path):
             return totals.cells(
                 self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
             )

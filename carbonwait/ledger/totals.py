@@ -7,6 +7,7 @@ that a run without one of two figures makes no unlike sums.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 from carbonwait.core.records import Emissions, Instant, Signal
@@ -135,6 +136,11 @@ def cells(
 
 def _cell(row: list[Any]) -> Cell:
     day, rung, method, signal_kind, key, *sums = row
+    texts = (day, rung, method, signal_kind, "" if key is None else key)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(row)
+    if not all(value is None or isfinite(value) for value in sums):
+        raise ValueError(row)
     return Cell(key, day, rung, method, signal_kind, tuple(sums))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from carbonwait.core.errors import Mistake
 from carbonwait.grid import price_registry, registry, zones
-from carbonwait.settings import Settings, config_path, read_settings, write_template
+from carbonwait.settings import Settings, config_path, content_of, read_settings, write_template
 
 # The key to a service, in quotes of any kind or, mistakenly, in none.
 _QUOTED = r""""{3}.*?"{3}|'{3}.*?'{3}|"[^"\n]*"?|'[^'\n]*'?"""
@@ -42,7 +42,7 @@ def read(environ: Mapping[str, str]) -> ConfigFile:
     """The file, its keys left out. Raises Mistake if it cannot be read."""
     path = place(environ)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content_of(path)
     except FileNotFoundError:
         return ConfigFile(path, None)
     except (OSError, UnicodeDecodeError) as error:

@@ -13,6 +13,7 @@ from carbonwait.core.records import Instant, Rung
 from carbonwait.core.units import format_span
 from carbonwait.grid import registry, zones
 from carbonwait.grid.price_registry import price_provider
+from carbonwait.ledger.connection import is_missing
 from carbonwait.ledger.store import Ledger
 from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
 from carbonwait.stories.intensities import Intensities, Outlook
@@ -169,7 +170,7 @@ def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:
 def _ledger(environ: Mapping[str, str]) -> Check:
     try:
         path = ledger_path(environ)
-        if not path.exists():
+        if is_missing(path):
             return Check("ledger", True, f"{path}: none yet, the first run makes it")
         with Ledger.open(path, create=False):
             return Check("ledger", True, f"{path} is fine")
@@ -181,8 +182,9 @@ def _ledger(environ: Mapping[str, str]) -> Check:
 def _cache(environ: Mapping[str, str]) -> Check:
     folder = cache_folder(environ)
     if folder is None:
-        return Check("cache", False, "there is no home folder for it", "set CARBONWAIT_CACHE")
-    existing = next((f for f in (folder, *folder.parents) if f.exists()), folder)
+        detail = "there is no home folder for it, or what is there is another user's"
+        return Check("cache", False, detail, "set CARBONWAIT_CACHE to a folder of your own")
+    existing = next((f for f in (folder, *folder.parents) if not is_missing(f)), folder)
     if not os.access(existing, os.W_OK):
         return Check("cache", False, f"{folder} cannot be written", "set CARBONWAIT_CACHE")
     return Check("cache", True, f"{folder} is fine")

@@ -16,7 +16,8 @@ STATES: tuple[str, ...] = get_args(State)
 class Entry:
     """One run with its decisions and pauses and, where asked for, its slots of energy.
 
-    `providers` are those whose forecasts the decisions rest on, one each.
+    `providers` are those whose forecasts the decisions rest on, one each. `overlapping` is how many
+    other runs shared its host for some of its time.
     """
 
     run: Run
@@ -24,6 +25,7 @@ class Entry:
     slots: Sequence[EnergySlot] = ()
     pauses: Sequence[Pause] = ()
     providers: Sequence[str | None] = ()
+    overlapping: int = 0
 
 
 def runs(
@@ -55,10 +57,15 @@ def show(environ: Mapping[str, str], now: Instant, run_id: str) -> Entry:
             raise Mistake(f"no run {run_id!r}; nothing has been recorded yet")
         run = ledger.run(run_id)
         slots = job_slots(ledger.energy(run.id))
+        others = 0
+        if run.started is not None:
+            until = now if run.ended is None else run.ended
+            others = len(ledger.overlapping(run.owner.host, run.started, until, run.id))
         return Entry(
             run,
             ledger.decisions(run.id),
             slots,
             ledger.pauses(run.id),
             ledger.providers_of_decisions(run.id),
+            others,
         )

@@ -19,6 +19,7 @@ from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
 from carbonwait.core.ids import new_id
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Run
+from carbonwait.core.secrets import masked
 from carbonwait.core.series import Series
 from carbonwait.metering.keeper import Keeper
 from carbonwait.process import cpu
@@ -486,7 +487,7 @@ def _new_run(
     task = preparation.task
     command = None
     if settings.config.record_command:
-        command = shlex.join(request.command)
+        command = shlex.join(masked(request.command))
     return Run(
         id=new_id(task.submitted, int.from_bytes(os.urandom(4))),
         name=preparation.name,

@@ -13,6 +13,7 @@ from carbonwait.core.jobname import job_name
 from carbonwait.core.objective import CARBON, parse_weight, scores
 from carbonwait.core.planner import Plan, Task, expected_mean, plan, static_opening
 from carbonwait.core.records import Instant, Run, Strategy
+from carbonwait.core.secrets import masked
 from carbonwait.core.series import Series
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.core.windows import parse_window
@@ -31,6 +32,8 @@ LONGEST_SAMPLE_S = 60.0
 
 # With no past run to tell what the job draws, it is taken to draw twice what waiting does.
 _ASSUMED_IDLE_RATIO = 0.5
+# The job is not to wait long for other processes that write to the ledger.
+_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +223,9 @@ def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
         if not path.exists():
             return ()
         try:
-            ledger = Ledger.open(path, create=False, read_only=True)
+            ledger = Ledger.open(path, create=False, read_only=True, busy_timeout_s=_PATIENCE_S)
         except OldLedger:
-            ledger = Ledger.open(path, create=False)
+            ledger = Ledger.open(path, create=False, busy_timeout_s=_PATIENCE_S)
         with ledger:
             return ledger.past_runs(name)
     except (LedgerUnavailable, OSError):
@@ -232,7 +235,7 @@ def past_runs(name: str, environ: Mapping[str, str]) -> Sequence[Run]:
 def _name(request: Request) -> str:
     """The job's name; empty where a plan is made for no job in particular."""
     if request.name is None:
-        return job_name(request.command) if request.command else ""
+        return job_name(masked(request.command)) if request.command else ""
     if not request.name.strip():
         raise Mistake(f"--name {request.name!r} is no name; leave it out or write one")
     return request.name

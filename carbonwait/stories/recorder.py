@@ -1,13 +1,15 @@
 """Recording a run while it is under way, whatever becomes of the ledger.
 
-What cannot be written is kept and tried again with the next write and at the end. If the ledger is
-still out of reach then, the complete record is spooled to a file, and if no file can be had
-either, one line says what would have stood there. There is one line at most, at the end, when it
-can say what became of the record; none of it ever raises.
+What cannot be written is spooled to a file at once, should this process be killed, and the complete
+record is tried again with the next write and at the end. If no file can be had either, one line
+says what would have stood there. There is one line at most, at the end, when it can say what became
+of the record; none of it ever raises.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
@@ -24,10 +26,13 @@ from carbonwait.stories.upkeep import spool_folders
 from carbonwait.stories.voice import Voice
 
 _IDLE_FLOOR_S = 90 * 86400.0
-# The job is not to wait long for another process that holds the ledger.
-_PATIENCE_S = 2.0
+# How long to wait for other processes that write to the ledger. While the command runs there is
+# hardly any need to: what is not written then goes with the next write.
+_PATIENCE_S = 0.25
+_PATIENCE_WHILE_RUNNING_S = 0.02
+_PATIENCE_AT_THE_END_S = 0.5
 
-Write = Callable[[Ledger], None]
+Write = Callable[[Ledger], object]
 
 
 class Recorder:
@@ -38,14 +43,16 @@ class Recorder:
         self._voice = voice
         self._ledger: Ledger | None = None
         self._record: SpoolRecord | None = None
-        self._unwritten: dict[str, Write] = {}
-        self._fault = ""
-        self._only_busy = False
+        # Why the ledger lacks something of the record, None if it is up to date.
+        self._fault: LedgerUnavailable | None = None
+        self._spooled: Path | None = None
+        self._spooled_all = False
+        self._recorded = False
 
     def save(self, run: Run) -> None:
         """Bring the run's row up to date."""
         self._keep(run)
-        self._write("run", lambda ledger: ledger.save(run))
+        self._write(lambda ledger: ledger.save(run))
 
     def decide(self, run: Run, decision: Decision, outlook: Outlook) -> None:
         """Add to the run's log, with the forecast that it rests on."""
@@ -58,12 +65,12 @@ class Recorder:
             series_id = ledger.save_series(stored) if stored.series else None
             ledger.add_decision(run.id, decision, series_id)
 
-        self._write(f"decision {decision.at}", write)
+        self._write(write)
 
     def energy(self, run: Run, slots: Sequence[MeteredSlot]) -> None:
         """Put these slots in place of the run's earlier ones."""
         self._record = self._keep(run)._replace(slots=slots)
-        self._write("energy", lambda ledger: ledger.replace_energy(run.id, slots))
+        self._write(lambda ledger: ledger.replace_energy(run.id, slots))
 
     def pauses(self, run: Run, pauses: Sequence[Pause]) -> None:
         """Put these pauses in place of the run's earlier ones, and save the run."""
@@ -73,7 +80,7 @@ class Recorder:
             ledger.save(run)
             ledger.replace_pauses(run.id, pauses)
 
-        self._write("pauses", write)
+        self._write(write)
 
     def account(
         self,
@@ -98,70 +105,113 @@ class Recorder:
             if prices is not None:
                 ledger.price_with(run.id, prices)
 
-        self._write("account", write)
+        self._write(write)
 
     def idle_floor_w(self, run: Run, logical_cpus: int) -> float | None:
         """The power of this host when it was all but idle, None if that is not known."""
-        if self._ledger is None:
-            return None
         since = run.submitted - _IDLE_FLOOR_S
         with suppress(LedgerUnavailable):
-            return self._ledger.idle_floor_w(run.owner.host, logical_cpus, since)
+            return self._opened().idle_floor_w(run.owner.host, logical_cpus, since)
         return None
 
     def others(self, run: Run) -> list[Run]:
         """Other runs on this host while this one ran."""
-        if self._ledger is None or run.started is None or run.ended is None:
+        if run.started is None or run.ended is None:
             return []
         with suppress(LedgerUnavailable):
-            return self._ledger.overlapping(run.owner.host, run.started, run.ended, run.id)
+            return self._opened().overlapping(run.owner.host, run.started, run.ended, run.id)
         return []
 
     def close(self) -> None:
         """Write what is left, to a spool file if need be, and close the ledger."""
-        self._flush()
-        if self._unwritten and self._record is not None:
-            path = spool.spool(self._record, spool_folders(self._environ))
-            where = _last_words(self._record.run) if path is None else f"the run is kept in {path}"
-            # Many runs at once are no fault: whoever looks next into the ledger takes it in.
-            if path is None or not self._only_busy:
-                self._voice.fault(f"{self._fault}; {where}")
-        elif self._ledger is not None:
+        if self._record is not None and self._fault is not None:
+            self._write(lambda ledger: None)
+            self._tell(self._record)
+        if self._ledger is not None:
             with suppress(LedgerUnavailable):
                 spool.collect(self._ledger, spool_folders(self._environ))
-        if self._ledger is not None:
             self._ledger.close()
             self._ledger = None
+
+    def _tell(self, record: SpoolRecord) -> None:
+        """Say what has become of a record that did not get into the ledger."""
+        if self._fault is None:
+            return
+        kept = self._spooled if self._spooled_all else None
+        if kept is not None and isinstance(self._fault, LedgerBusy):
+            # Where many runs end at once this is nothing unusual, and the next one takes it in.
+            return
+        words = _last_words(record.run) if kept is None else f"the run is kept in {kept}"
+        self._voice.fault(f"{self._fault}; {words}")
 
     def _keep(self, run: Run) -> SpoolRecord:
         record = SpoolRecord(run) if self._record is None else self._record._replace(run=run)
         self._record = record
         return record
 
-    def _write(self, what: str, write: Write) -> None:
-        """Do a write, and before it all that have failed so far; a later one of a kind counts."""
-        self._unwritten.pop(what, None)
-        self._unwritten[what] = write
-        self._flush()
-
-    def _flush(self) -> None:
-        if not self._unwritten:
+    def _write(self, write: Write) -> None:
+        """Do a write, or after one that failed write the whole record; spool it if that fails."""
+        record = self._record
+        if record is None:
             return
+        if self._fault is not None:
+            write = partial(spool.put, record=record)
+        if self._done(write):
+            self._fault, self._recorded = None, True
+            self._spool(None)
+        elif not (self._recorded and self._is_running() and isinstance(self._fault, LedgerBusy)):
+            self._spool(record)
+
+    def _done(self, write: Write) -> bool:
+        """Try a write; False and a fault to tell of if it fails."""
         try:
-            if self._ledger is None:
-                path = ledger_path(self._environ)
-                self._ledger = Ledger.open(path, busy_timeout_s=_PATIENCE_S)
-            with self._ledger.transaction():
-                for write in self._unwritten.values():
-                    write(self._ledger)
+            ledger = self._opened()
+            with ledger.transaction():
+                write(ledger)
         except LedgerUnavailable as unavailable:
-            self._fault = str(unavailable)
-            self._only_busy = isinstance(unavailable, LedgerBusy)
+            self._fault = unavailable
         except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
-            self._fault = f"the ledger cannot be written ({error!r})"
-            self._only_busy = False
+            self._fault = LedgerUnavailable(f"the ledger cannot be written ({error!r})")
         else:
-            self._unwritten.clear()
+            return True
+        if self._ledger is not None:
+            # By the next time the file may be another one, or there again.
+            self._ledger.close()
+            self._ledger = None
+        return False
+
+    def _opened(self) -> Ledger:
+        """The ledger, with as much patience as is due. Raises LedgerUnavailable."""
+        if self._ledger is None:
+            path = ledger_path(self._environ)
+            self._ledger = Ledger.open(path, busy_timeout_s=self._patience_s())
+        else:
+            self._ledger.wait_at_most(self._patience_s())
+        return self._ledger
+
+    def _patience_s(self) -> float:
+        if self._is_running():
+            return _PATIENCE_WHILE_RUNNING_S if self._recorded else _PATIENCE_S
+        waiting = self._record is not None and self._record.run.state == "waiting"
+        return _PATIENCE_S if waiting else _PATIENCE_AT_THE_END_S
+
+    def _is_running(self) -> bool:
+        return self._record is not None and self._record.run.state in {"running", "paused"}
+
+    def _spool(self, record: SpoolRecord | None) -> None:
+        """Keep a record in a file in place of an earlier one; None: it is needed no longer."""
+        earlier, newer = self._spooled, None
+        if record is not None:
+            with suppress(Exception):
+                newer = spool.spool(record, spool_folders(self._environ))
+            self._spooled_all = newer is not None
+            if newer is None:
+                # The earlier one does not say all, but it is better than none.
+                return
+        self._spooled = newer
+        if earlier is not None and earlier != newer:
+            with suppress(OSError):
+                earlier.unlink(missing_ok=True)
 
 
 def _stored(series: Series, outlook: Outlook, role: Role, at: Instant) -> StoredSeries:

@@ -7,6 +7,7 @@ from pathlib import Path
 from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.records import Instant, Run, State
 from carbonwait.ledger import spool
+from carbonwait.ledger.connection import is_missing
 from carbonwait.ledger.store import Ledger
 from carbonwait.process.owner import is_gone
 from carbonwait.settings import cache_folder, ledger_path
@@ -21,8 +22,11 @@ UNFINISHED: frozenset[State] = frozenset({"waiting", "running", "paused"})
 def spool_folders(environ: Mapping[str, str]) -> list[Path]:
     """Where a run is put that cannot be written to the ledger, best place first."""
     folders = []
-    with suppress(LedgerUnavailable):
-        folders.append(ledger_path(environ).parent)
+    with suppress(LedgerUnavailable, OSError):
+        path = ledger_path(environ)
+        # Where a device or a pipe stands in the place of the file, its folder is not the user's.
+        if is_missing(path) or path.is_file():
+            folders.append(path.parent)
     cache = cache_folder(environ)
     if cache is not None:
         folders.append(cache)
@@ -41,7 +45,7 @@ def opened(environ: Mapping[str, str], now: Instant) -> Iterator[Ledger | None]:
     """
     path = ledger_path(environ)
     folders = spool_folders(environ)
-    if not path.exists() and not spool.waiting(folders):
+    if is_missing(path) and not spool.waiting(folders):
         yield None
         return
     try:

@@ -101,6 +101,7 @@ def test_a_damaged_file_is_left_alone(folders: list[Path], tmp_path: Path, text:
     ("field", "value"),
     [
         *(("submitted", "yesterday"), ("submitted", None), ("submitted", float("nan"))),
+        *(("submitted", 1e300), ("submitted", -1.0), ("cpu_j", float("inf")), ("cpu_j", 10**400)),
         *(("state", "done"), ("exit_code", [0]), ("name", None), ("cpu_j", {})),
         ("owner_pid", 2**70),
     ],
@@ -149,7 +150,8 @@ def test_nothing_is_left_of_a_file_that_did_not_fit(folders: list[Path]) -> None
     assert (path, waiting(folders)) == (None, False)
 
 
-numbers = st.none() | st.floats(allow_nan=False)
+numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+instants = st.floats(0, 4e9)
 # What a command line can hold: text, and bytes that are not UTF-8.
 texts = st.text(
     st.characters(codec="utf-8") | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)
@@ -171,7 +173,7 @@ records = st.builds(
         peak_rss_bytes=st.none() | st.integers(0, 2**62),
     ),
     decisions=st.lists(
-        st.builds(Decision, st.floats(0, 4e9), st.floats(0, 4e9), st.just("live"), numbers, texts),
+        st.builds(Decision, instants, instants, st.just("live"), st.none() | instants, texts),
         max_size=3,
         unique=True,
     ),
