@@ -18,7 +18,7 @@ from sample_runs import NOON, OWNER, SLOTS, finished, run, stored
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.records import Decision, Emissions, Energy, Methods, Owner, Pause, Run
-from carbonwait.ledger import rows, schema
+from carbonwait.ledger import schema
 from carbonwait.ledger.store import Ledger
 from carbonwait.ledger.totals import Totals, added
 
@@ -73,22 +73,8 @@ def test_a_newer_ledger_is_refused_by_both_versions(path: Path) -> None:
         Ledger.open(path)
 
 
-def test_a_ledger_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
-    path.parent.mkdir()
-    connection = sqlite3.connect(path)
-    for statement in schema.MIGRATIONS[0]:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-    connection.execute("PRAGMA user_version = 1")
-    columns = [column for column in rows.RUN_COLUMNS if column != "paused_s"]
-    values = dict(zip(rows.RUN_COLUMNS, rows.values_of(finished("a1")), strict=True))
-    marks = ", ".join("?" * len(columns))
-    connection.execute(
-        f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", [values[c] for c in columns]
-    )
-    connection.commit()
-    connection.close()
-    with Ledger.open(path) as ledger:
+def test_a_ledger_of_the_first_version_knows_no_pauses(old_ledger: Path) -> None:
+    with Ledger.open(old_ledger) as ledger:
         assert ledger.run("a1") == finished("a1")
         assert ledger.pauses("a1") == []
 
