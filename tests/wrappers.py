@@ -25,6 +25,9 @@ PEER = os.environ.get("CONFORMANCE_PEER")
 # Only how long a failure takes: what is waited for comes at once on a quiet machine.
 PATIENCE_S = float(os.environ.get("CONFORMANCE_PATIENCE_S", "40"))
 
+# Two of a kind that arrive before a process looks count as one, so a signal is sent some times.
+TIMES = 5
+
 UNMETERED = (*PROGRAM, "run", "--now", "-q", "--no-meter", "--")
 METERED = (*PROGRAM, "run", "--now", "-q", "--")
 NICE = ("nice", "-n", "0")

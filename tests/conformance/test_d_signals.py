@@ -8,6 +8,7 @@ import pytest
 from users import PROGRAM, User
 from wrappers import (
     PATIENCE_S,
+    TIMES,
     Wrapper,
     counter,
     is_ignored,
@@ -26,14 +27,15 @@ def numbered(name: str) -> int:
 
 
 def hear_once(wrapper: Wrapper, name: str) -> None:
-    """Send a signal to the wrapper and see that the command hears it exactly once."""
+    """Send a signal to the wrapper some times and see that the command hears it as often."""
     last = "HUP" if name == "TERM" else "TERM"
     with wrapper.start(*counter(name, last)) as process:
         assert line(process).startswith("ready")
-        process.send_signal(numbered(name))
-        assert line(process) == "heard 1"
+        for heard in range(1, TIMES + 1):
+            process.send_signal(numbered(name))
+            assert line(process) == f"heard {heard}"
         process.send_signal(numbered(last))
-        assert rest(process) == "count 1"
+        assert rest(process) == f"count {TIMES}"
     assert process.returncode == 7
 
 
