@@ -34,9 +34,12 @@ class Fading:
         # without touching it.
         self._products = [0.0] * _LAGS
         self._total, self._gain = 0.0, 1.0
+        self._learnt = 0
+        # The weights rest on the sums as they were after a whole number of days, so that they do
+        # not depend on when they were first asked for.
+        self._fitted_to = self._products, self._total, self._gain
         self._weights: list[Weights] = []
         self._errors: list[float] = []
-        self._since_fit = 0
 
     def learn(self, surprise: float) -> None:
         """Take in the next hour's surprise."""
@@ -52,7 +55,9 @@ class Fading:
             self._products = [s / self._gain for s in self._products]
             self._total /= self._gain
             self._gain = 1.0
-        self._since_fit += 1
+        self._learnt += 1
+        if self._learnt % _REFIT_H == 0:
+            self._fitted_to, self._weights = (self._products, self._total, self._gain), []
 
     def skip(self, hours: int) -> None:
         """Pass over hours that nobody observed: as usual, for all that is known."""
@@ -80,11 +85,11 @@ class Fading:
         return [self._errors[min(max(hour, 0), FADED_H - 1)] for hour in hours]
 
     def _fit(self) -> None:
-        if self._weights and self._since_fit < _REFIT_H:
+        if self._weights:
             return
-        self._since_fit = 0
-        total = self._total / self._gain + _PRIOR_WEIGHT_H
-        own = [s / self._gain for s in self._products]
+        products, total, gain = self._fitted_to
+        own = [s / gain for s in products]
+        total = total / gain + _PRIOR_WEIGHT_H
         r = [(s + _PRIOR_WEIGHT_H * _PRIOR_FADING**k) / total for k, s in enumerate(own)]
         self._weights, self._errors = _prediction(r)
 

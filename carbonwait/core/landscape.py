@@ -117,14 +117,16 @@ class Landscape:
         kept = self._kept(index, latest, planned)
         chosen = index if kept is None else kept
         start = self.starts[chosen]
-        saving_pct = self._saving_pct(chosen)
+        gain = self._gain(chosen)
+        saving_pct = self._saving_pct(gain)
         if start <= self.first:
             return Choice(self.first, "now", saving_pct)
         if kept is not None:
             return Choice(start, "kept", saving_pct)
-        if saving_pct is None:
+        if gain is None:
             return Choice(start, "gap now", None)
-        if planned is None and (saving_pct < min_saving_pct or saving_pct <= 0):
+        too_little = saving_pct is not None and saving_pct < min_saving_pct
+        if planned is None and (gain <= 0 or too_little):
             return Choice(self.first, "too little", saving_pct)
         return Choice(start, "cleanest", saving_pct)
 
@@ -139,18 +141,20 @@ class Landscape:
         worth_it = score - self._scores[best] > abs(score) * HYSTERESIS_PCT / 100
         return None if worth_it else index
 
-    def _saving_pct(self, index: int) -> float | None:
-        """What a start saves of a start at once, the wait counted.
-
-        Of what is not above zero at once, as a price may be, it is a percentage of the size.
-        """
+    def _gain(self, index: int) -> float | None:
+        """What a start saves of a start at once, the wait counted; None if that is not covered."""
         if not self.starts or self.starts[0] > self.first:
             return None
-        now, then = self.means[0], self.means[index]
-        saving = now - then - (self._idle[index] if self._idle else 0.0)
-        if now == 0:
-            return 100.0 if saving > 0 else 0.0
-        return 100 * saving / abs(now)
+        waiting = self._idle[index] if self._idle else 0.0
+        return self.means[0] - self.means[index] - waiting
+
+    def _saving_pct(self, gain: float | None) -> float | None:
+        """The same as a share; of what is not above zero, as a price may be, one of its size."""
+        if gain is None:
+            return None
+        if self.means[0] == 0:
+            return 100.0 if gain > 0 else 0.0
+        return 100 * gain / abs(self.means[0])
 
     def _best_index(self, latest: Instant) -> int | None:
         reach = bisect_right(self.starts, latest)

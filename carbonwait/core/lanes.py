@@ -7,6 +7,9 @@ latest finish only say where to read it.
 Costs are in g/kWh x s as they weigh in choosing, with what is added for doubt and for ties.
 """
 
+# A replay spends most of its time in the rows below, where calls of min() take three times as long.
+# ruff: noqa: FURB136
+
 from collections.abc import Iterator, Sequence
 from math import ceil, floor, gcd, inf
 from typing import NamedTuple
@@ -103,20 +106,29 @@ class Lane:
     """What can follow after the first cell.
 
     `run[r][k]` is the least cost of having run `k` whole cells of those from 1 to `r` and running
-    at the end of cell `r`, `off[r][k]` the same without running. With `free` the job has never
-    run, and its first start costs nothing.
+    at the end of cell `r`, `off[r][k]` the same without running, both for at most `most` cells.
+    With `free` the job has never run, and its first start costs nothing.
     """
 
-    def __init__(self, grid: Grid, *, running: bool, free: bool = False) -> None:
-        self.grid, self._free = grid, free
+    def __init__(self, grid: Grid, most: int, *, running: bool, free: bool = False) -> None:
+        self.grid, self.most, self.free = grid, most, free
         run, off = ([0.0], [inf]) if running else ([inf], [0.0])
         self.run: list[Row] = [run]
         self.off: list[Row] = [off]
         for cell in grid.cells[1:]:
-            whole = cell.rate * grid.step_s
-            begun = self.begun(off, cell)
-            on = [cost + whole for cost in map(min, run, begun)]
-            run, off = [inf, *on], [*map(min, run, off), inf]
+            whole, resume = cell.rate * grid.step_s, cell.resume
+            on = [inf]
+            on += [
+                (a if a < (c := b + resume) else c) + whole for a, b in zip(run, off, strict=True)
+            ]
+            if free:
+                on[1] = whole
+            off = [a if a < b else b for a, b in zip(run, off, strict=True)]
+            run = on
+            if len(run) > most + 1:
+                run.pop()
+            else:
+                off.append(inf)
             self.run.append(run)
             self.off.append(off)
         # By the length of the part, in milliseconds.
@@ -126,13 +138,13 @@ class Lane:
         """The costs of `off` after a start or a resume in this cell."""
         resume = cell.resume
         begun = [cost + resume for cost in off]
-        if self._free:
+        if self.free:
             begun[0] = 0.0
         return begun
 
     def resume(self, cell: Cell, cells: int, part_s: float) -> float:
         """What starting or resuming in a cell costs with so much run before."""
-        return 0.0 if self._free and cells == 0 and part_s == 0 else cell.resume
+        return 0.0 if self.free and cells == 0 and part_s == 0 else cell.resume
 
     def with_part(self, row: int, cells: int, part_s: float, *, late: bool) -> float:
         """The cost of running a part of the cell after `row`: its last one, or its first one."""
@@ -140,30 +152,55 @@ class Lane:
         on, off, resume = self.run[row][cells], self.off[row][cells], self.resume(cell, cells, 0.0)
         return (min(on, off) + resume if late else min(on, off + resume)) + cell.rate * part_s
 
-    def parted(self, part_s: float) -> "Parted":
-        """The same with a part of one cell run as well."""
+    def parted(self, part_s: float, row: int) -> "Parted":
+        """The same with a part of one cell run as well, for the rows up to this one."""
         key = round(part_s * 1000)
         if key not in self._parted:
             self._parted[key] = Parted(self, part_s)
-        return self._parted[key]
+        parted = self._parted[key]
+        parted.reach(row)
+        return parted
 
 
 class Parted:
     """A lane in which a part of one cell has been run beside the whole ones."""
 
     def __init__(self, lane: Lane, part_s: float) -> None:
-        run, off = [inf], [inf]
-        self.run: list[Row] = [run]
-        self.off: list[Row] = [off]
-        for row, cell in enumerate(lane.grid.cells[1:]):
-            whole, part, resume = cell.rate * lane.grid.step_s, cell.rate * part_s, cell.resume
-            on = [cost + whole for cost in map(min, run, [cost + resume for cost in off])]
+        self._lane, self._part_s = lane, part_s
+        self.run: list[Row] = [[inf]]
+        self.off: list[Row] = [[inf]]
+
+    def reach(self, last: int) -> None:
+        """Work out the rows up to the last one asked for."""
+        lane, run, off = self._lane, self.run[-1], self.off[-1]
+        for row in range(len(self.run) - 1, last):
+            cell = lane.grid.cells[row + 1]
+            whole, part, resume = (
+                cell.rate * lane.grid.step_s,
+                cell.rate * self._part_s,
+                cell.resume,
+            )
+            on = [inf]
+            on += [
+                (a if a < (c := b + resume) else c) + whole for a, b in zip(run, off, strict=True)
+            ]
             # The part before a pause, or after one: at the beginning of the cell or at its end.
-            begun = lane.begun(lane.off[row], cell)
-            early = [cost + part for cost in map(min, lane.run[row], begun)]
-            idle = [*map(min, lane.run[row], lane.off[row])]
-            late = [cost + part for cost in lane.begun(idle, cell)]
-            run, off = [*map(min, [inf, *on], [*late, inf])], [*map(min, run, off, early), inf]
+            before, idle, begun = lane.run[row], lane.off[row], lane.begun(lane.off[row], cell)
+            early = [(a if a < b else b) + part for a, b in zip(before, begun, strict=True)]
+            late = [(a if a < b else b) + resume + part for a, b in zip(before, idle, strict=True)]
+            if lane.free:
+                late[0] = part
+            if len(on) > lane.most + 1:
+                on.pop()
+            else:
+                late.append(inf)
+            off = [
+                (a if a < b else b) if a < c or b < c else c
+                for a, b, c in zip(run, off, early, strict=True)
+            ]
+            run = [a if a < b else b for a, b in zip(on, late, strict=True)]
+            if len(off) < len(run):
+                off.append(inf)
             self.run.append(run)
             self.off.append(off)
 
@@ -214,7 +251,7 @@ def _at(lane: Lane, row: int, cells: int, part_s: float = 0.0) -> End:
     """The end of cell `row`, with so much run by then."""
     if not 0 <= cells < len(lane.run[row]):
         return End(inf)
-    rows = lane.parted(part_s) if part_s else lane
+    rows = lane.parted(part_s, row) if part_s else lane
     on, off = rows.run[row][cells], rows.off[row][cells]
     return End(min(on, off), row, cells, part_s, on < off)
 
@@ -224,7 +261,7 @@ def _before_tail(lane: Lane, row: int, cells: int, part_s: float, tail_s: float)
     if not 0 <= cells < len(lane.run[row]):
         return End(inf)
     cell = lane.grid.cells[row + 1]
-    rows = lane.parted(part_s) if part_s else lane
+    rows = lane.parted(part_s, row) if part_s else lane
     on = rows.run[row][cells]
     resumed = rows.off[row][cells] + lane.resume(cell, cells, part_s)
     return End(min(on, resumed) + cell.rate * tail_s, row, cells, part_s, on <= resumed, tail_s)
@@ -239,7 +276,7 @@ def traced(lane: Lane, end: End) -> list[Segment]:
         found.append(Segment(start, start + end.tail_s))
     while row > 0:
         span, cell = grid.span(row), grid.cells[row]
-        rows = lane.parted(part_s) if part_s else lane
+        rows = lane.parted(part_s, row) if part_s else lane
         cost = (rows.run if running else rows.off)[row][cells]
         row -= 1
         if part_s and cost == lane.with_part(row, cells, part_s, late=running):

@@ -176,10 +176,12 @@ def interruptible_runs(
         due, going = (active, []) if now >= news else ([], active)
         while upcoming and upcoming[0] <= now:
             due.append(_Running(upcoming.popleft(), job))
-        last = max(now, *(one.finish_by for one in due))
+        last = max(now, due[-1].finish_by)
         series = knowledge.outlook(now, last)
         news = knowledge.next_news(now)
-        planner = PausingPlanner(series, now, last, resume_cost_s=resume_s)
+        planner = PausingPlanner(
+            series, now, last, resume_cost_s=resume_s, most_work_s=job.duration_s
+        )
         for one in due:
             _advance(one, planner, series, job, now, news)
             if one.over:
@@ -202,15 +204,13 @@ def _advance(
     action = planner.action(one.work_s, one.finish_by, one.phase)
     if (
         action is None
+        or (action.runs and action.until >= news)
         or (one.phase == "running" and not _worth_it(action.cost, one, series, job, now))
         or (now <= one.submitted and not _worth_waiting(action, planner, one, series, job))
     ):
         one.run(now, news)
         return
-    if action.until >= news:
-        if action.runs:
-            one.run(now, news)
-    elif made := planner.plan(one.work_s, one.finish_by, one.phase):
+    if action.until < news and (made := planner.plan(one.work_s, one.finish_by, one.phase)):
         for start, end in made.segments:
             if start < news:
                 one.run(start, min(end, news))

@@ -37,13 +37,16 @@ _HOURS = """
 SELECT
     CAST(start / 3600 AS INTEGER) * 3600.0,
     SUM(g_per_kwh * (end - start)) / SUM(end - start),
+    SUM(end - start),
     SUM(end > (CAST(start / 3600 AS INTEGER) + 1) * 3600.0)
 FROM (
     SELECT start, MIN(end, LEAD(start, 1, end) OVER (ORDER BY start)) AS end, g_per_kwh
     FROM actuals WHERE source = ? AND end > ? AND start < ?
 )
-GROUP BY 1 HAVING SUM(end - start) >= 3599.999 ORDER BY 1
+GROUP BY 1 ORDER BY 1
 """
+_HOUR_S = 3600.0
+_ROUNDING_S = 1e-3
 
 _T = TypeVar("_T")
 
@@ -85,13 +88,17 @@ class History:
     def hours(self, source: str, start: Instant, end: Instant) -> list[ObservedHour]:
         """Each whole hour within `[start, end)` that is known in full, ascending."""
 
-        def read(connection: "sqlite3.Connection") -> list[tuple[float, float, int]]:
+        def read(connection: "sqlite3.Connection") -> list[tuple[float, float, float, int]]:
             return connection.execute(_HOURS, (source, start, end)).fetchall()
 
-        nothing: list[tuple[float, float, int]] = []
+        nothing: list[tuple[float, float, float, int]] = []
         rows = self._with(read, nothing)
-        if not any(crossing for _, _, crossing in rows):
-            return [(float(begins), float(mean)) for begins, mean, _ in rows]
+        if not any(crossing for *_, crossing in rows):
+            return [
+                (float(begins), float(mean))
+                for begins, mean, known_s, _ in rows
+                if known_s >= _HOUR_S - _ROUNDING_S and start <= begins <= end - _HOUR_S
+            ]
         # Steps that do not divide an hour, which no service has so far.
         return list(observed_hours(self.observed(source, start, end), start, end))
 

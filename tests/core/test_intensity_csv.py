@@ -453,3 +453,96 @@ def test_nothing_is_planned_on_before_it_is_out(data: st.DataObject) -> None:
 
     honest, lying = (parse(text(lie), "grid.csv") for lie in (0, 1))
     assert honest.forecast_at(now) == lying.forecast_at(now)
+
+
+# --- for those who must not see a later issue ---------------------------------------------------
+
+
+HOUR_0 = int(DAY // HOUR_S)
+
+
+def test_an_hour_has_the_mean_of_the_issues_in_force_then() -> None:
+    issued = file_of(
+        ISSUES,
+        "2026-11-23T00:00Z,1,100,2026-11-22T12:00Z",
+        "2026-11-23T00:30Z,1,200,2026-11-22T12:00Z",
+        "2026-11-23T00:30Z,1,300,2026-11-22T18:00Z",
+        "2026-11-23T01:00Z,1,400,2026-11-22T18:00Z",
+    ).issued()
+    assert issued.hours(at("-11:59"), HOUR_0, 2) == [None, None]
+    assert issued.hours(at("-12:00"), HOUR_0, 2) == [150, None]
+    assert issued.hours(at("-18:00"), HOUR_0 - 1, 3) == [None, 200, None]
+    assert issued.hours(at("-18:00"), HOUR_0, 0) == []
+
+
+def test_a_row_that_is_longer_than_an_hour_counts_in_each_of_them() -> None:
+    issued = file_of(
+        ISSUES,
+        "2026-11-23T00:30Z,,100,2026-11-22T12:00Z",
+        "2026-11-23T02:30Z,,200,2026-11-22T12:00Z",
+    ).issued()
+    assert issued.hours(DAY, HOUR_0, 6) == [None, 100, 150, 200, None, None]
+
+
+def test_rows_of_parts_of_a_second_make_whole_hours() -> None:
+    step_s = HOUR_S / 7000
+    lines = [f"{written(DAY + i * step_s)},,100" for i in range(14_001)]
+    hours = file_of(FORECASTS, *lines).issued().hours(DAY, HOUR_0, 2)
+    assert list(hours) == pytest.approx([100, 100])
+
+
+def test_the_steps_are_those_that_have_not_ended_up_to_the_bound() -> None:
+    rows = [f"2026-11-23T{hour:02d}:00Z,1,{hour},2026-11-22T12:00Z" for hour in range(10)]
+    issued = file_of(ISSUES, *rows).issued()
+    series = issued.series(at("3:30"), at("6:00"))
+    assert [(slot.start, slot.g_per_kwh) for slot in series] == [
+        (at("3:00"), 3),
+        (at("4:00"), 4),
+        (at("5:00"), 5),
+    ]
+    assert [slot.g_per_kwh for slot in issued.series(at("4:00"), at("4:01"))] == [4]
+    assert not issued.series(at("-11:00"), at("9:00"))
+    assert not issued.series(at("+11:00"), at("+12:00"))
+    assert not issued.series(at("5:00"), at("4:00"))
+
+
+def test_actuals_are_no_issues() -> None:
+    issued = file_of(ACTUALS, "2026-11-23T00:00Z,1", "2026-11-23T01:00Z,1").issued()
+    assert issued.hours(at("+9:00"), HOUR_0, 2) == [None, None]
+    assert not issued.series(DAY, at("2:00"))
+    assert issued.news(0.0) == float("inf")
+
+
+def test_news_are_looked_at_on_the_edge_of_a_row() -> None:
+    issued = file_of(
+        ISSUES,
+        "2026-11-23T00:00Z,1,100,2026-11-22T12:00Z",
+        "2026-11-23T00:30Z,1,200,2026-11-23T00:10Z",
+        "2026-11-23T01:00Z,1,400,2026-11-23T01:00Z",
+        "2026-11-23T01:30Z,1,400,2026-11-23T09:00Z",
+    ).issued()
+    looks = [issued.news(at(clock)) for clock in ("-11:00", "0:00", "0:30", "1:00")]
+    assert looks == [DAY, at("0:30"), at("1:00"), float("inf")]
+
+
+@given(st.data())
+def test_issues_are_those_of_the_forecast_at_each_moment(data: st.DataObject) -> None:
+    minutes = data.draw(st.sampled_from([15, 30, 60, 180]))
+    rows = []
+    for index in range(data.draw(st.integers(2, 40))):
+        start = DAY + index * minutes * 60
+        for lead_h in data.draw(st.sets(st.integers(-2, 30), max_size=3)):
+            forecast = data.draw(st.integers(0, 900))
+            rows.append(f"{written(start)},7,{forecast},{written(start - lead_h * HOUR_S)}")
+        rows.append(f"{written(start)},7,,{written(start + 90 * HOUR_S)}")
+    file = file_of(ISSUES, *rows)
+    now = DAY + data.draw(st.integers(-30 * 60, 60 * 60)) * 60
+    until = now + data.draw(st.integers(0, 40)) * HOUR_S
+    issued = file.issued()
+    expected = [s for s in file.forecast_at(now) if s.end > now and s.start < until]
+    assert list(issued.series(now, until)) == expected
+    first = int(now // HOUR_S) + 3
+    ahead = Series(s for s in file.forecast_at(now) if s.end > now)
+    means = [ahead.mean(h * HOUR_S, (h + 1) * HOUR_S) for h in range(first, first + 20)]
+    if all(row.end > now for row in file.rows if row.start >= (first - 3) * HOUR_S):
+        assert issued.hours(now, first, 20) == [m if m is None else pytest.approx(m) for m in means]

@@ -1,16 +1,17 @@
 """Static windows on ordinary days and on both daylight-saving nights."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import ZONES, changing_nights, clock_changes, windows
 
 from carbonwait.core.errors import Mistake
-from carbonwait.core.windows import Window, next_opening, parse_window
+from carbonwait.core.windows import Window, next_opening, openings, parse_window
 
 EVERY_DAY = frozenset(range(7))
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -252,3 +253,36 @@ def test_the_window_found_is_open_from_its_opening_on(
     midnight = there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     clock_s = (there.replace(tzinfo=None) - midnight.replace(tzinfo=None)) / timedelta(seconds=1)
     assert is_open(window, there.weekday(), int(clock_s))
+
+
+# --- every opening within a span ----------------------------------------------------------------
+
+
+@settings(max_examples=15)
+@given(changing_nights(), st.lists(windows, min_size=1, max_size=3), st.integers(0, 3000))
+def test_openings_are_all_the_minutes_at_which_the_wall_clock_says_so(
+    night: tuple[str, float], many: list[Window], minutes: int
+) -> None:
+    zone, first = ZoneInfo(night[0]), night[1]
+    last = first + minutes * 60
+    found = openings(many, first, last, zone)
+    assert all(first <= opens < closes <= last for opens, closes in found)
+    assert all(one[1] < other[0] for one, other in pairwise(found))
+    for minute in range(minutes):
+        at = first + minute * 60
+        inside = any(opens <= at < closes for opens, closes in found)
+        clock = datetime.fromtimestamp(at, zone)
+        shown = clock.weekday(), clock.hour * 3600 + clock.minute * 60
+        assert inside == any(is_open(window, *shown) for window in many)
+
+
+def test_within_no_time_nothing_opens() -> None:
+    window = parse_window("00:00-24:00")
+    assert openings([window], 1e9, 1e9, LONDON) == []
+    assert openings([window], 1e9, 1e9 - 5, LONDON) == []
+    assert openings([], 1e9, 1e9 + 90_000, UTC) == []
+
+
+def test_a_window_that_is_open_at_the_bounds_is_cut_there() -> None:
+    noon = local("2026-06-01T12:00", LONDON)
+    assert openings([parse_window("11:00-13:00")], noon, noon + 60, LONDON) == [(noon, noon + 60)]

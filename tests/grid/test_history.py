@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from provider_server import DAY_S, HOUR_S, NOON
 from strategies import series
 
+from carbonwait.core.forecaster import observed_hours
 from carbonwait.core.series import Kind, Series, Slot
 from carbonwait.grid import history as module
 from carbonwait.grid.history import KEPT_S, History
@@ -248,3 +250,56 @@ def test_a_file_that_is_locked_is_left_alone(
     other.rollback()
     other.close()
     assert values(history) == [100]
+
+
+# --- whole hours --------------------------------------------------------------------------------
+
+
+def seen_by_hour(history: History, start: float, end: float) -> list[tuple[float, object]]:
+    found = observed_hours(history.observed(SOURCE, start, end), start, end)
+    return [(begins, pytest.approx(mean)) for begins, mean in found]
+
+
+@pytest.mark.parametrize("step_s", [300, 900, 1800, 3600, 2400, 7200, 10800, 420])
+@pytest.mark.parametrize("shift_s", [0, 1800, 100])
+def test_the_hours_are_those_of_the_series(history: History, step_s: int, shift_s: int) -> None:
+    begin = NOON - DAY_S + shift_s
+    slots = [
+        Slot(begin + i * step_s, begin + (i + 1) * step_s, 100.0 + 37 * i % 61, "actual")
+        for i in range(int(DAY_S / step_s))
+        if i % 17 != 7
+    ]
+    history.add(SOURCE, slots, NOON + DAY_S)
+    for start, end in ((0.0, 4e9), (NOON - 40_000, NOON - 9000), (NOON - 7200, NOON - 3600)):
+        assert history.hours(SOURCE, start, end) == seen_by_hour(history, start, end)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(
+    lengths_s=st.lists(st.sampled_from([300, 900, 1800, 2400, 3600, -1200, -3600, 5400])),
+    shift_s=st.integers(0, 3599),
+    cut_s=st.integers(0, 7200),
+)
+def test_the_hours_of_any_steps_are_those_of_the_series(
+    tmp_path_factory: pytest.TempPathFactory, lengths_s: list[int], shift_s: int, cut_s: int
+) -> None:
+    history = History(tmp_path_factory.mktemp("history"))
+    at, slots = NOON + shift_s, []
+    for index, length_s in enumerate(lengths_s):
+        if length_s > 0:
+            slots.append(Slot(at, at + length_s, 50.0 + index, "actual"))
+        at += abs(length_s)
+    history.add(SOURCE, slots, at + DAY_S)
+    for start, end in ((0.0, 4e9), (NOON + cut_s, at - cut_s)):
+        assert history.hours(SOURCE, start, end) == seen_by_hour(history, start, end)
+
+
+def test_no_hour_is_told_that_has_not_ended_or_had_begun_before(history: History) -> None:
+    history.add(SOURCE, hours(1, 2, 3, 4), NOON)
+    found = history.hours(SOURCE, NOON - 3.5 * HOUR_S, NOON - 0.5 * HOUR_S)
+    assert found == [(NOON - 3 * HOUR_S, 2), (NOON - 2 * HOUR_S, 3)]
+
+
+def test_of_no_history_there_are_no_hours(history: History) -> None:
+    assert history.hours(SOURCE, 0, 4e9) == []
+    assert History(None).hours(SOURCE, 0, 4e9) == []
