@@ -12,8 +12,6 @@ import pytest
 from users import User, installed
 from wrappers import PATIENCE_S, UNMETERED, Wrapper, line, rest, state_of, until
 
-from carbonwait.cli import options
-
 
 @pytest.fixture
 def carbonwait(user: User) -> Wrapper:
@@ -110,10 +108,8 @@ def locked(user: User) -> Wrapper:
 
 
 # TODO: remove once `--lock` is there.
-needs_lock = pytest.mark.skipif(not hasattr(options, "Lock"), reason="there is no --lock yet")
 
 
-@needs_lock
 def test_g06_a_second_run_under_one_lock_ends_with_75_and_does_not_run(user: User) -> None:
     with locked(user).start("sh", "-c", "echo ready; read x", stdin=subprocess.PIPE) as first:
         assert line(first) == "ready"
@@ -125,7 +121,6 @@ def test_g06_a_second_run_under_one_lock_ends_with_75_and_does_not_run(user: Use
     assert first.returncode == 0
 
 
-@needs_lock
 def test_g07_the_lock_is_free_although_a_daemon_of_the_job_lives(user: User) -> None:
     daemon = "setsid sleep 60 </dev/null >/dev/null 2>&1 & echo $!"
     with locked(user).start("sh", "-c", daemon) as first:

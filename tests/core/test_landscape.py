@@ -205,7 +205,7 @@ def test_a_negative_price_that_rises_is_a_saving_too() -> None:
 
 def test_a_price_of_nothing_is_left_for_one_below() -> None:
     choice = hours_ahead(0, -20, 5).choose(MIDNIGHT + HOUR_S, min_saving_pct=1)
-    assert (hour(choice.start), choice.why, choice.saving_pct) == (1, "cleanest", None)
+    assert (hour(choice.start), choice.why, choice.saving_pct) == (1, "cleanest", 100)
     choice = hours_ahead(0, 0, 5).choose(MIDNIGHT + HOUR_S, min_saving_pct=0)
     assert (hour(choice.start), choice.saving_pct) == (0, 0)
 
