@@ -23,7 +23,7 @@ from carbonwait.core.series import Series, Slot
 # hours too. A quarter of an hour costs 0.03 points of reduction and spares a pause in ten.
 HURDLE_S = 900.0
 
-# As for a job that is not paused: see `carbonwait.core.planner`.
+# As for a job that is not paused: see `carbonwait.core.landscape`.
 _SIGMA_WEIGHT = 0.1
 
 # The work grows with the square of the cells: where there are more, they are put together.

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import pi, sin
 from pathlib import Path
+from random import Random
 from signal import SIGTERM, SIGUSR1
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from carbonwait.core.records import Run
+from carbonwait.core.series import Series, Slot
 from carbonwait.settings import Settings
 from carbonwait.stories.planning import Forethought, Preparation, Request, prepare
 from carbonwait.stories.waiting import Waited, wait
@@ -219,3 +222,77 @@ def test_a_forecast_for_a_later_start_does_not_move_it_past_the_latest(
 
     waited(job, clock, PassingTime(clock, {600.0: change}))
     assert clock.wall() <= START + (6 - 1.2) * HOUR_S + 0.01
+
+
+# --- three days ---------------------------------------------------------------------------------
+
+
+def three_days(folder: Path, seed: int) -> tuple[Path, list[float]]:
+    """A file with a new forecast every six hours, the worse the further ahead, and what came."""
+    random = Random(seed)
+    came, level = [], 300.0
+    for hour in range(73):
+        level += random.gauss(0, 25)
+        came.append(max(20.0, level + 60 * sin(hour / 24 * 2 * pi)))
+    rows = ["datetime_utc,intensity_gco2_per_kwh,forecast_gco2_per_kwh,issued_utc"]
+    for issued in range(0, 72, 6):
+        error = 0.0
+        for hour in range(issued, 73):
+            error += random.gauss(0, 12)
+            at, of = (instant_text(START + HOUR_S * h) for h in (hour, issued))
+            rows.append(f"{at},{came[hour]:.3f},{max(1.0, came[hour] + error):.3f},{of}")
+    path = folder / f"{seed}.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path, came
+
+
+def instant_text(instant: float) -> str:
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def emitted(came: list[float], start: float) -> float:
+    """The mean intensity of a two-hour run."""
+    hours = Series(
+        Slot(START + HOUR_S * hour, START + HOUR_S * (hour + 1), value)
+        for hour, value in enumerate(came)
+    )
+    mean = hours.mean(start, start + 2 * HOUR_S)
+    assert mean is not None
+    return mean
+
+
+def test_planning_again_for_three_days_beats_planning_once_and_starts_in_time(
+    tmp_path: Path,
+) -> None:
+    once = again = 0.0
+    moved = 0
+    for seed in range(8):
+        path, came = three_days(tmp_path, seed)
+        request = Request(duration="2h", deadline="72h", forecast=path)
+        environ = {"HOME": str(tmp_path), "TZ": "UTC"}
+        job = prepare(request, Settings(None), environ, now=START, past=())
+        first = job.think(START).plan
+        clock = SetClock()
+        outcome, plans = waited(job, clock, PassingTime(clock))
+        assert outcome.thought.plan.start <= clock.wall() <= first.latest_start
+        # Each new forecast was planned on while the job waited.
+        issues = int((clock.wall() - START - 1) // (6 * HOUR_S))
+        assert len({plan.outlook.issued for plan in plans}) >= issues
+        once += emitted(came, first.start)
+        again += emitted(came, clock.wall())
+        moved += abs(clock.wall() - first.start) > 60
+    assert moved
+    assert again < once
+
+
+def test_the_same_three_days_are_decided_on_in_the_same_way(tmp_path: Path) -> None:
+    path, _ = three_days(tmp_path, 3)
+    ends = set()
+    for _ in range(2):
+        request = Request(duration="2h", deadline="72h", forecast=path)
+        environ = {"HOME": str(tmp_path), "TZ": "UTC"}
+        job = prepare(request, Settings(None), environ, now=START, past=())
+        clock = SetClock()
+        _, plans = waited(job, clock, PassingTime(clock))
+        ends.add((round(clock.wall(), 2), tuple(plan.plan.start for plan in plans)))
+    assert len(ends) == 1
