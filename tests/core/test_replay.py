@@ -397,7 +397,7 @@ def test_of_equally_good_hours_the_earliest_is_learnt_whatever_sums_round_to() -
     random = Random(5)
     values = [random.uniform(100, 900) for _ in range(24 * 90)]
     for day in range(90):
-        values[24 * day + 7 : 24 * day + 21] = [100 / 3] * 14
+        values[24 * day + 7 : 24 * day + 21] = [33.12345] * 14
     submits = [BEGIN + day * DAY_S for day in range(62, 88)]
     found = learnt(hourly(*values), Job(HOUR_S, DAY_S), *submits)
     assert [hour % 24 for hour in found] == [7] * len(submits)
