@@ -227,6 +227,41 @@ def test_a_planner_gives_each_of_many_jobs_what_it_would_have_alone(
             assert alone.cost == pytest.approx(together.cost, abs=1e-2)
 
 
+@given(cases(), st.integers(0, 3))
+def test_to_know_the_most_work_changes_no_plan(case: Case, more: int) -> None:
+    last, work_s = at(case.finish), case.work * UNIT_S
+    planner = PausingPlanner(
+        case.series,
+        at(case.now),
+        last,
+        resume_cost_s=case.resume * UNIT_S,
+        most_work_s=work_s + more * UNIT_S,
+    )
+    assert planner.plan(work_s, last, case.phase) == case.plan()
+
+
+@given(
+    st.lists(st.integers(0, 5) | st.none(), min_size=4, max_size=20),
+    st.data(),
+    phases,
+    st.sampled_from([0.0, 0.3]),
+)
+def test_the_short_way_for_whole_cells_finds_what_all_choices_do(
+    values: list[int | None], data: st.DataObject, phase: Phase, resume: float
+) -> None:
+    # Two slots at the beginning tell how long a slot is, whatever else is missing.
+    units = [1, 1, *values, 2]
+    finish = data.draw(st.integers(4, len(units)))
+    work_s = data.draw(st.integers(2, finish - 2)) * UNIT_S
+    case = Case(tuple(units), 1, 0, finish, 1, resume, phase)
+    planner = PausingPlanner(
+        case.series, at(0), at(len(units)), resume_cost_s=resume * UNIT_S, most_work_s=work_s
+    )
+    short = planner._whole(work_s, at(finish), phase)
+    assert short is not None
+    assert short == min(planner._choices(work_s, at(finish), phase), key=lambda one: one.cost)
+
+
 # --- against the plan for a job that is never paused --------------------------------------------
 
 
