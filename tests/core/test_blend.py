@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import series
 
-from carbonwait.core.blend import topped_up
-from carbonwait.core.series import Series, Slot
+from carbonwait.core.blend import biased, topped_up
+from carbonwait.core.series import Kind, Series, Slot
 
 
 def steps(*values: float, begin: float = 0.0, sigma: float = 0.0) -> Series:
@@ -104,3 +104,38 @@ def test_the_level_of_the_lower_one_does_not_matter(
     upper = steps(*(value * 1.5 for value in values[: data.draw(st.integers(1, len(values)))]))
     scaled = topped_up(upper, steps(*(value * factor for value in values)), 0)
     assert [slot.g_per_kwh for slot in scaled] == pytest.approx([1.5 * value for value in values])
+
+
+# --- typical days and the last hours ------------------------------------------------------------
+
+HOUR_S = 3600.0
+
+
+def hourly(*values: float, begin: float = 0.0, kind: Kind = "typical") -> Series:
+    """Hours from `begin` on."""
+    return Series(
+        Slot(begin + HOUR_S * i, begin + HOUR_S * (i + 1), value, kind)
+        for i, value in enumerate(values)
+    )
+
+
+def test_typical_days_are_moved_by_what_was_seen_and_less_so_further_ahead() -> None:
+    seen = hourly(150, kind="actual")
+    found = values(biased(hourly(100, 100, 100, 100), seen, HOUR_S))
+    assert found == pytest.approx([100, 100 + 50 * 0.95, 100 + 50 * 0.95**2, 100 + 50 * 0.95**3])
+
+
+def test_typical_days_are_left_as_they_are_where_nothing_was_seen_of_late() -> None:
+    typical = hourly(*[100.0] * 12)
+    assert biased(typical, Series(), HOUR_S) == typical
+    assert biased(typical, hourly(150, kind="actual"), 10 * HOUR_S) == typical
+
+
+def test_what_was_seen_outside_of_the_typical_days_says_nothing() -> None:
+    typical = hourly(100, 100, begin=HOUR_S)
+    assert biased(typical, hourly(150, kind="actual"), HOUR_S) == typical
+
+
+def test_a_clean_hour_makes_no_typical_day_negative() -> None:
+    found = biased(hourly(500, 10, 10), hourly(0, kind="actual"), HOUR_S)
+    assert min(values(found)) == 0

@@ -10,7 +10,14 @@ from strategies import MIDNIGHT
 
 from carbonwait.core.forecaster import HOUR_S, ObservedHour, history_forecast, observed_hours
 from carbonwait.core.issues import Blended
-from carbonwait.core.knowledge import IssuedHours, Knowledge, known_at
+from carbonwait.core.knowledge import (
+    Issue,
+    IssuedHours,
+    Knowledge,
+    issue_of,
+    issued_by,
+    known_at,
+)
 from carbonwait.core.series import Series, Slot
 
 DAY_S = 24 * HOUR_S
@@ -200,3 +207,49 @@ def test_when_it_was_asked_before_does_not_change_what_is_known() -> None:
         asked.outlook(BEGIN + hour * HOUR_S, BEGIN + (hour + 9) * HOUR_S)
     now = BEGIN + 180 * HOUR_S
     assert asked.outlook(now, now + DAY_S) == silent.outlook(now, now + DAY_S)
+
+
+# --- issues that have been kept -----------------------------------------------------------------
+
+
+def test_a_forecast_is_kept_by_its_hours() -> None:
+    half_hours = past(3, step_s=HOUR_S / 2)
+    kept = issue_of(BEGIN + 600, half_hours)
+    assert (kept.made, kept.first) == (BEGIN + 600, int(BEGIN // HOUR_S) + 1)
+    spans = [(BEGIN + HOUR_S * h, BEGIN + HOUR_S * (h + 1)) for h in (1, 2)]
+    assert kept.means == [half_hours.mean(*span) for span in spans]
+
+
+def test_a_forecast_that_covers_no_hour_is_kept_as_nothing() -> None:
+    assert issue_of(BEGIN, Series()).means == []
+    assert issue_of(BEGIN + 10, Series([Slot(BEGIN, BEGIN + 60, 1.0)])).means == []
+
+
+def test_the_latest_issue_by_then_is_in_force_for_a_day() -> None:
+    first = int(BEGIN // HOUR_S)
+    kept = [Issue(BEGIN, first, [1.0, 2.0, 3.0]), Issue(BEGIN + HOUR_S, first + 1, [20.0, 30.0])]
+    issued = issued_by(kept, past(3))
+    assert issued.hours(BEGIN, first, 4) == [1.0, 2.0, 3.0, None]
+    assert issued.hours(BEGIN + HOUR_S, first, 4) == [None, 20.0, 30.0, None]
+    assert issued.hours(BEGIN - 1, first, 2) == [None, None]
+    assert issued.hours(BEGIN + HOUR_S + DAY_S + 1, first, 2) == [None, None]
+    assert issued.series(BEGIN + 600, BEGIN + 1200) == past(3).between(BEGIN + 600, BEGIN + 1200)
+
+
+def test_issues_that_were_always_too_high_are_corrected() -> None:
+    observed = past(24 * 10)
+    now = observed.edges[-1]
+    first = int(BEGIN // HOUR_S)
+    made = [
+        Issue(at, int(at // HOUR_S), [value(at + HOUR_S * h) + 80 for h in range(48)])
+        for at in (BEGIN + 12 * HOUR_S * n for n in range(20))
+    ]
+    coming = Series(
+        Slot(now + HOUR_S * h, now + HOUR_S * (h + 1), value(now + HOUR_S * h) + 80)
+        for h in range(24)
+    )
+    assert first == made[0].first
+    knowledge = Knowledge(iter(hours_of(observed)), issued_by(made, coming))
+    found = knowledge.outlook(now, now + DAY_S, fill=False)
+    off = [slot.g_per_kwh - value(slot.start) for slot in found]
+    assert max(map(abs, off[:12])) < 20

@@ -14,6 +14,7 @@ from provider_server import DAY_S, HOUR_S, NOON
 from strategies import series
 
 from carbonwait.core.forecaster import observed_hours
+from carbonwait.core.knowledge import Issue
 from carbonwait.core.series import Kind, Series, Slot
 from carbonwait.grid import history as module
 from carbonwait.grid.history import KEPT_S, History
@@ -303,3 +304,55 @@ def test_no_hour_is_told_that_has_not_ended_or_had_begun_before(history: History
 def test_of_no_history_there_are_no_hours(history: History) -> None:
     assert history.hours(SOURCE, 0, 4e9) == []
     assert History(None).hours(SOURCE, 0, 4e9) == []
+
+
+# --- forecasts as they were issued --------------------------------------------------------------
+
+
+def issue(made: float, *means: float | None) -> Issue:
+    return Issue(made, int(made // HOUR_S), list(means))
+
+
+def test_issues_come_back_in_order_of_time(history: History) -> None:
+    later, earlier = issue(NOON, 1.0, None, 3.0), issue(NOON - DAY_S, 2.0)
+    history.add_issue(SOURCE, earlier)
+    history.add_issue(SOURCE, later)
+    assert history.issues(SOURCE, NOON - 2 * DAY_S, NOON + 1) == [earlier, later]
+    assert history.issues(SOURCE, NOON - 2 * DAY_S, NOON) == [earlier]
+    assert history.issues("neso/FR", NOON - 2 * DAY_S, NOON + 1) == []
+
+
+def test_of_issues_close_to_each_other_the_first_is_kept(history: History) -> None:
+    for minutes in (0, 30, 60, 200):
+        history.add_issue(SOURCE, issue(NOON + 60 * minutes, float(minutes)))
+    found = history.issues(SOURCE, NOON, NOON + DAY_S)
+    assert [one.means for one in found] == [[0.0], [200.0]]
+
+
+def test_issues_of_more_than_a_month_ago_are_forgotten(history: History) -> None:
+    history.add_issue(SOURCE, issue(NOON - 31 * DAY_S, 1.0))
+    history.add_issue(SOURCE, issue(NOON, 2.0))
+    assert len(history.issues(SOURCE, 0, NOON + 1)) == 1
+
+
+def test_an_issue_that_nobody_can_read_is_thrown_away_with_the_rest(
+    history: History, folder: Path
+) -> None:
+    history.add_issue(SOURCE, issue(NOON, 1.0))
+    connection = sqlite3.connect(folder / "history.db")
+    connection.execute("UPDATE issues SET means = '{\"a\": 1}'")
+    connection.commit()
+    connection.close()
+    assert history.issues(SOURCE, 0, NOON + 1) == []
+    assert not (folder / "history.db").exists()
+
+
+def test_a_history_of_before_there_were_issues_takes_them(history: History, folder: Path) -> None:
+    connection = sqlite3.connect(folder / "history.db")
+    connection.execute(
+        "CREATE TABLE actuals (source TEXT, start REAL, end REAL, g_per_kwh REAL,"
+        " PRIMARY KEY (source, start)) WITHOUT ROWID"
+    )
+    connection.close()
+    history.add_issue(SOURCE, issue(NOON, 1.0))
+    assert len(history.issues(SOURCE, 0, NOON + 1)) == 1
