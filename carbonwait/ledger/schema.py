@@ -210,7 +210,20 @@ _STANDING_STILL = (
     "ALTER TABLE runs ADD COLUMN paused_s REAL NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS, _COSTS, _STANDING_STILL)
+# Only what is open, and by when it came due what is settled; see `carbonwait.ledger.settling`.
+_SETTLING = (
+    "CREATE INDEX runs_pending ON runs (provider, zone, signal_kind, id)"
+    " WHERE accounting = 'pending'",
+    "CREATE INDEX runs_settled ON runs (MAX(ended, deadline)) WHERE accounting = 'settled'",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _VERSION_1,
+    _METER_LABELS,
+    _COSTS,
+    _STANDING_STILL,
+    _SETTLING,
+)
 VERSION = len(MIGRATIONS)
 
 
