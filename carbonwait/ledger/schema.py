@@ -212,8 +212,8 @@ _STANDING_STILL = (
 
 # Only what is open, and by when it came due what is settled; see `carbonwait.ledger.settling`.
 _SETTLING = (
-    "CREATE INDEX runs_pending ON runs (provider, zone, signal_kind, id)"
-    " WHERE accounting = 'pending'",
+    """CREATE INDEX runs_pending ON runs (provider, zone, signal_kind, id)
+       WHERE accounting = 'pending'""",
     "CREATE INDEX runs_settled ON runs (MAX(ended, deadline)) WHERE accounting = 'settled'",
 )
 

@@ -80,10 +80,10 @@ def settle(
             return done
         groups = ledger.unsettled_groups(now - FINAL_AFTER_S)
         if zone is not None:
-            zone = zone.strip().upper()
+            asked, zone = zone, zone.strip().upper()
             groups = [group for group in groups if group.zone == zone]
             if not groups:
-                require_known(zone)
+                require_known(asked)
         # A file says nothing of its zone: where runs of several may be meant, it revises nothing.
         revises = file is None or len({group.zone for group in groups}) == 1
         settler = _Settler(ledger, done, now, Repricing(settings, environ, now))
