@@ -21,6 +21,7 @@ from carbonwait.core.records import Accounting, Decision, Instant, Pause, Run
 from carbonwait.ledger import rows, settling, totals
 from carbonwait.ledger.connection import connect, in_words
 from carbonwait.ledger.costs import CostTotals, cost_totals
+from carbonwait.ledger.past_forecasts import PastForecast, past_forecasts
 from carbonwait.ledger.totals import By
 
 BUSY_TIMEOUT_S = 10.0
@@ -375,6 +376,13 @@ class Ledger:
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
         with in_words(self.path):
             return cost_totals(self._connection, by, since=since, until=until)
+
+    def past_forecasts(
+        self, *, since: Instant | None = None, until: Instant | None = None
+    ) -> list[PastForecast]:
+        """What the newest settled runs were decided on, beside what was."""
+        with in_words(self.path):
+            return list(past_forecasts(self._connection, since=since, until=until))
 
     def unsettled_groups(self, since: Instant) -> list[settling.Group]:
         """Groups with runs that are pending, or that were settled and came due since then."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from carbonwait.core.records import Emissions, Instant, Signal
+from carbonwait.core.records import Emissions, Instant, Signal, Strategy
 from carbonwait.ledger.rows import loaded
 
 By = Literal["name", "zone", "provider", "strategy", "rung"]
@@ -22,6 +22,9 @@ class Totals(NamedTuple):
     `static_saving_g` against the static window. `..._of_g` is the baseline of the same runs.
     `unmetered` runs have no energy and so no figures; `uncovered_s` is how long of all runs no
     meter looked.
+    `dirtier_than_now` runs would have emitted less at once. `regret_g` is how much more they
+    emitted than at the best start in hindsight, `missed_g` than at the start that was planned at
+    submission, and `missed_of_g` is what the same runs emitted.
     `key` is None where the runs have no zone or provider, and for all runs together.
     """
 
@@ -40,6 +43,10 @@ class Totals(NamedTuple):
     static_assumed: int
     unmetered: int
     uncovered_s: float | None
+    dirtier_than_now: int
+    regret_g: float | None
+    missed_g: float | None
+    missed_of_g: float | None
 
     @property
     def saving_pct(self) -> float | None:
@@ -50,6 +57,11 @@ class Totals(NamedTuple):
     def static_saving_pct(self) -> float | None:
         """The estimated saving against the static window, of what that would have emitted."""
         return _pct(self.static_saving_g, self.static_saving_of_g)
+
+    @property
+    def missed_pct(self) -> float | None:
+        """What the plan made at submission is estimated to have saved of what was emitted."""
+        return _pct(self.missed_g, self.missed_of_g)
 
     @property
     def measured_share(self) -> float | None:
@@ -78,7 +90,7 @@ KEYS: dict[By, str] = {
 }
 
 # The cells are as fine as any table of a report needs, so that the runs are read only once.
-_CELL = "date(started + :utc_offset_s, 'unixepoch'), rung, method_cpu, signal_kind"
+_CELL = "date(started + :utc_offset_s, 'unixepoch'), rung, method_cpu, signal_kind, strategy"
 
 _SUMS = """
     COUNT(*), SUM(energy_j), SUM(measured_j),
@@ -88,7 +100,10 @@ _SUMS = """
     SUM(CASE WHEN actual_g + waiting_g IS NOT NULL THEN if_static_g END),
     SUM(accounting = 'settled'), SUM(accounting = 'pending'),
     SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL),
-    SUM(energy_j IS NULL), SUM(uncovered_s)
+    SUM(energy_j IS NULL), SUM(uncovered_s),
+    SUM(COALESCE(saving_g < -1e-9 * if_now_g, 0)), SUM(actual_g - best_g),
+    SUM(actual_g + waiting_g - if_dynamic_g),
+    SUM(CASE WHEN if_dynamic_g IS NOT NULL THEN actual_g + waiting_g END)
 """
 
 WHERE = """
@@ -105,6 +120,7 @@ class Cell(NamedTuple):
     rung: str
     method: str
     signal_kind: Signal
+    strategy: Strategy
     sums: tuple[float | None, ...]
 
     @property
@@ -121,21 +137,21 @@ def cells(
     until: Instant | None,
     utc_offset_s: int,
 ) -> list[Cell]:
-    """The runs submitted in `[since, until)`, added up by key, local day, rung, meter, signal."""
+    """The runs submitted in `[since, until)`, added up by whatever a cell has in common."""
     values = {
         "since": float("-inf") if since is None else since,
         "until": float("inf") if until is None else until,
         "utc_offset_s": utc_offset_s,
     }
     statement = (
-        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM runs WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5"
+        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM runs WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5, 6"
     )
     return [_cell(loaded(row)) for row in connection.execute(statement, values)]
 
 
 def _cell(row: list[Any]) -> Cell:
-    day, rung, method, signal_kind, key, *sums = row
-    return Cell(key, day, rung, method, signal_kind, tuple(sums))
+    day, rung, method, signal_kind, strategy, key, *sums = row
+    return Cell(key, day, rung, method, signal_kind, strategy, tuple(sums))
 
 
 def added(cells: Iterable[Cell], key: str | None = None) -> Totals | None:
