@@ -36,6 +36,7 @@ complete -c carbonwait -n __fish_use_subcommand -a forecast -d 'The forecast as 
 complete -c carbonwait -n __fish_use_subcommand -a report -d 'What was emitted and avoided'
 complete -c carbonwait -n __fish_use_subcommand -a runs -d 'Waiting, running and past runs'
 complete -c carbonwait -n __fish_use_subcommand -a show -d 'One run in full'
+complete -c carbonwait -n __fish_use_subcommand -a settle -d 'Take actual intensities'
 complete -c carbonwait -n __fish_use_subcommand -a start -d 'Start a waiting run now'
 complete -c carbonwait -n __fish_use_subcommand -a cancel -d 'End a waiting or running run'
 complete -c carbonwait -n __fish_use_subcommand -a doctor -d 'What works here and what does not'
@@ -50,6 +51,9 @@ set -l providers neso energinet energy_charts electricity_maps watttime carbon_a
 set -l grid '__carbonwait_in run plan forecast doctor'
 complete -c carbonwait -n $grid -s z -l zone -x -a "$zones" -d 'Grid zone'
 complete -c carbonwait -n $grid -s p -l provider -x -a "$providers" -d 'Where the forecast comes from'
+
+complete -c carbonwait -n '__carbonwait_in settle' -s z -l zone -x -a "$zones" -d 'Only runs of this zone'
+complete -c carbonwait -n '__carbonwait_in settle' -l actuals -r -F -d 'CSV file of actual intensities'
 
 set -l views '__carbonwait_in run plan forecast'
 complete -c carbonwait -n $views -s d -l deadline -x -d 'Be finished by (45m, 12h, 07:00)'
@@ -82,6 +86,6 @@ complete -c carbonwait -n '__carbonwait_in report' -l by -x -a 'name zone provid
 complete -c carbonwait -n '__carbonwait_in runs' -l state -x -a 'waiting running paused finished aborted lost' -d 'Only in this state'
 complete -c carbonwait -n '__carbonwait_in runs' -l watch -d 'Show the list anew every two seconds'
 complete -c carbonwait -n '__carbonwait_in runs' -s n -l limit -x -d 'The newest N'
-complete -c carbonwait -n '__carbonwait_in plan forecast report runs show doctor' -l json -d 'One JSON document'
+complete -c carbonwait -n '__carbonwait_in plan forecast report runs show settle doctor' -l json -d 'One JSON document'
 complete -c carbonwait -n '__carbonwait_in config' -x -a 'init show path check'
-complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show start cancel doctor config' -s h -l help -d 'Show help'
+complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show settle start cancel doctor config' -s h -l help -d 'Show help'

@@ -8,23 +8,16 @@ from carbonwait.ledger.totals import Totals
 from carbonwait.stories.report import Report
 
 _LEADS_SHOWN = (1, 6, 24)
+# Below this a difference is rounding in the figures shown.
+_NOTHING_PCT = 0.05
 
 
 def in_hindsight(report: Report, total: Totals) -> list[str]:
     """Dynamic against static, what was missed, what went wrong, and how good forecasts were."""
-    lines = []
-    dynamic = report.by_strategy.get("dynamic")
-    if dynamic is not None:
-        lines += _against_the_window(dynamic)
-    for strategy, words in (("static", "in the static window"), ("now", "at once")):
-        totals = report.by_strategy.get(strategy)
-        if totals is not None:
-            lines += _missed(totals, words)
+    lines = [*_against_the_window(total), *_missed(total)]
     if total.dirtier_than_now:
-        runs = "run" if total.dirtier_than_now == 1 else "runs"
-        lines.append(
-            f"{total.dirtier_than_now:,} of {total.runs:,} {runs} ended dirtier than at once."
-        )
+        among = _runs(total.runs, "run")
+        lines.append(f"{total.dirtier_than_now:,} of {among} ended dirtier than at once.")
     if total.regret_g is not None:
         best = format_grams(total.emissions.best_g)
         regret = format_grams(total.regret_g)
@@ -33,31 +26,34 @@ def in_hindsight(report: Report, total: Totals) -> list[str]:
     return lines
 
 
-def _against_the_window(dynamic: Totals) -> list[str]:
-    if dynamic.static_saving_g is None or dynamic.static_saving_of_g is None:
+def _against_the_window(total: Totals) -> list[str]:
+    saving_g, of_g = total.dynamic_saving_g, total.dynamic_saving_of_g
+    if saving_g is None or of_g is None:
         return []
-    emitted = format_grams(dynamic.static_saving_of_g - dynamic.static_saving_g)
-    window = format_grams(dynamic.static_saving_of_g)
-    pct = dynamic.static_saving_pct or 0.0
-    if abs(pct) < 0.05:
-        verdict = "no difference"
-    elif pct > 0:
-        verdict = f"dynamic emitted {pct:.1f} % less"
-    else:
-        verdict = f"dynamic emitted {-pct:.1f} % more"
-    settled = f"{dynamic.settled:,} of {dynamic.runs:,} settled"
-    figures = f"{emitted} emitted, {window} in the window"
-    told = f"{verdict} (estimated, dynamic runs, {settled})"
-    return [f"Dynamic against your static window: {figures}: {told}."]
+    pct = total.dynamic_saving_pct or 0.0
+    verdict = "no difference"
+    if abs(pct) >= _NOTHING_PCT:
+        verdict = f"dynamic emitted {abs(pct):.1f} % {'less' if pct > 0 else 'more'}"
+    runs = _runs(total.dynamic_runs, "dynamic run")
+    whose = "the assumed" if total.static_assumed else "your"
+    figures = f"{format_grams(of_g - saving_g)} emitted, {format_grams(of_g)} in the window"
+    return [f"Dynamic against {whose} static window, {runs}: {figures}: {verdict} (estimated)."]
 
 
-def _missed(totals: Totals, words: str) -> list[str]:
-    if totals.missed_g is None or totals.missed_pct is None:
+def _missed(total: Totals) -> list[str]:
+    if total.missed_g is None:
         return []
-    grams = format_grams(abs(totals.missed_g))
-    if totals.missed_g < 0:
-        return [f"Of the runs {words}, dynamic would have emitted {grams} more."]
-    return [f"Of the runs {words}, dynamic would have saved {grams} ({totals.missed_pct:.0f} %)."]
+    runs = _runs(total.missed_runs, "static or immediate run")
+    pct = total.missed_pct or 0.0
+    if abs(pct) < _NOTHING_PCT:
+        return [f"Dynamic would have made no difference to {runs}."]
+    grams = format_grams(abs(total.missed_g))
+    verdict = "saved" if total.missed_g > 0 else "added"
+    return [f"Dynamic would have {verdict} {grams} ({abs(pct):.1f} %) in {runs} (estimated)."]
+
+
+def _runs(count: int, words: str) -> str:
+    return f"{count:,} {words}{'' if count == 1 else 's'}"
 
 
 def _forecast_lines(errors: Sequence[LeadError]) -> list[str]:

@@ -12,7 +12,7 @@ from carbonwait.core.series import Series
 from carbonwait.ledger import rows
 from carbonwait.ledger.settling import DUE
 
-_MOST_RUNS = 200
+_MOST_RUNS = 300
 _MOST_SLOTS = 20_000
 
 _SOURCE = ", ".join(rows.SOURCE_COLUMNS)
@@ -20,14 +20,14 @@ _POINTS = f"SELECT points, {_SOURCE} FROM series WHERE id = ?"
 # A forecast on which many runs were decided counts once, from the earliest of these decisions on.
 _STATEMENT = f"""
 WITH newest AS (
-    SELECT id, signal_kind, accounted_series FROM runs INDEXED BY runs_settled
-    WHERE accounting = 'settled' AND basis = 'actual'
+    SELECT id, signal_kind, basis, accounted_series FROM runs INDEXED BY runs_settled
+    WHERE accounting = 'settled'
     AND {DUE} >= :since AND submitted >= :since AND submitted < :until
     ORDER BY {DUE} DESC LIMIT {_MOST_RUNS}
 )
 SELECT MIN(at), signal_kind, series_id, accounted_series
 FROM newest JOIN decisions ON run_id = newest.id
-WHERE series_id IS NOT NULL AND accounted_series IS NOT NULL
+WHERE basis = 'actual' AND series_id IS NOT NULL AND accounted_series IS NOT NULL
 GROUP BY series_id ORDER BY 1 DESC
 """
 

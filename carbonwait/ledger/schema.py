@@ -233,7 +233,12 @@ def require_current(connection: sqlite3.Connection, path: Path, *, may_write: bo
     Raises LedgerUnavailable if the file is something else, newer, or would have to be written to
     and must not be. Such a file is left as it is.
     """
-    version = _version(connection, path)
+    # Read in one transaction: another process may be making the tables at this very moment.
+    connection.execute("BEGIN")
+    try:
+        version = _version(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
     if version == VERSION:
         return
     if not may_write and version:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from carbonwait.core.records import Emissions, Instant, Signal, Strategy
+from carbonwait.core.records import Emissions, Instant, Signal
 from carbonwait.ledger.rows import loaded
 
 By = Literal["name", "zone", "provider", "strategy", "rung"]
@@ -23,8 +23,9 @@ class Totals(NamedTuple):
     `unmetered` runs have no energy and so no figures; `uncovered_s` is how long of all runs no
     meter looked.
     `dirtier_than_now` runs would have emitted less at once. `regret_g` is how much more they
-    emitted than at the best start in hindsight, `missed_g` than at the start that was planned at
-    submission, and `missed_of_g` is what the same runs emitted.
+    emitted than at the best start in hindsight. Of the `dynamic_runs` that planned their start
+    themselves `dynamic_saving_g` is the saving against the static window; of the `missed_runs` that
+    were told to start at once or in the window, `missed_g` is what planning would have saved them.
     `key` is None where the runs have no zone or provider, and for all runs together.
     """
 
@@ -45,6 +46,10 @@ class Totals(NamedTuple):
     uncovered_s: float | None
     dirtier_than_now: int
     regret_g: float | None
+    dynamic_runs: int
+    dynamic_saving_g: float | None
+    dynamic_saving_of_g: float | None
+    missed_runs: int
     missed_g: float | None
     missed_of_g: float | None
 
@@ -59,8 +64,13 @@ class Totals(NamedTuple):
         return _pct(self.static_saving_g, self.static_saving_of_g)
 
     @property
+    def dynamic_saving_pct(self) -> float | None:
+        """The saving of dynamic runs, of what they would have emitted in the static window."""
+        return _pct(self.dynamic_saving_g, self.dynamic_saving_of_g)
+
+    @property
     def missed_pct(self) -> float | None:
-        """What the plan made at submission is estimated to have saved of what was emitted."""
+        """What planning would have saved the runs that were told when to start."""
         return _pct(self.missed_g, self.missed_of_g)
 
     @property
@@ -90,7 +100,7 @@ KEYS: dict[By, str] = {
 }
 
 # The cells are as fine as any table of a report needs, so that the runs are read only once.
-_CELL = "date(started + :utc_offset_s, 'unixepoch'), rung, method_cpu, signal_kind, strategy"
+_CELL = "date(started + :utc_offset_s, 'unixepoch'), rung, method_cpu, signal_kind"
 
 _SUMS = """
     COUNT(*), SUM(energy_j), SUM(measured_j),
@@ -102,8 +112,12 @@ _SUMS = """
     SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL),
     SUM(energy_j IS NULL), SUM(uncovered_s),
     SUM(COALESCE(saving_g < -1e-9 * if_now_g, 0)), SUM(actual_g - best_g),
-    SUM(actual_g + waiting_g - if_dynamic_g),
-    SUM(CASE WHEN if_dynamic_g IS NOT NULL THEN actual_g + waiting_g END)
+    COUNT(CASE WHEN strategy = 'dynamic' THEN if_static_g - actual_g - waiting_g END),
+    SUM(CASE WHEN strategy = 'dynamic' THEN if_static_g - actual_g - waiting_g END),
+    SUM(CASE WHEN strategy = 'dynamic' AND actual_g + waiting_g IS NOT NULL THEN if_static_g END),
+    COUNT(CASE WHEN strategy != 'dynamic' THEN actual_g + waiting_g - if_dynamic_g END),
+    SUM(CASE WHEN strategy != 'dynamic' THEN actual_g + waiting_g - if_dynamic_g END),
+    SUM(CASE WHEN strategy != 'dynamic' AND if_dynamic_g IS NOT NULL THEN actual_g + waiting_g END)
 """
 
 WHERE = """
@@ -120,7 +134,6 @@ class Cell(NamedTuple):
     rung: str
     method: str
     signal_kind: Signal
-    strategy: Strategy
     sums: tuple[float | None, ...]
 
     @property
@@ -137,21 +150,21 @@ def cells(
     until: Instant | None,
     utc_offset_s: int,
 ) -> list[Cell]:
-    """The runs submitted in `[since, until)`, added up by whatever a cell has in common."""
+    """The runs submitted in `[since, until)`, added up by key, local day, rung, meter, signal."""
     values = {
         "since": float("-inf") if since is None else since,
         "until": float("inf") if until is None else until,
         "utc_offset_s": utc_offset_s,
     }
     statement = (
-        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM runs WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5, 6"
+        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM runs WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5"
     )
     return [_cell(loaded(row)) for row in connection.execute(statement, values)]
 
 
 def _cell(row: list[Any]) -> Cell:
-    day, rung, method, signal_kind, strategy, key, *sums = row
-    return Cell(key, day, rung, method, signal_kind, strategy, tuple(sums))
+    day, rung, method, signal_kind, key, *sums = row
+    return Cell(key, day, rung, method, signal_kind, tuple(sums))
 
 
 def added(cells: Iterable[Cell], key: str | None = None) -> Totals | None:

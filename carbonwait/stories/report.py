@@ -29,8 +29,7 @@ class Report:
     """Totals by group, most emissions first, and by local day, oldest first.
 
     `rungs` and `methods` say how many runs stood on which rung and which CPU meter. `costs` are of
-    the runs that have a price, by currency, of all runs and of those of each group. `by_strategy`
-    are the totals of the runs that were started dynamically, in a static window and at once.
+    the runs that have a price, by currency, of all runs and of those of each group.
     """
 
     since: Instant | None
@@ -40,7 +39,6 @@ class Report:
     days: list[Totals] = field(default_factory=list)
     rungs: dict[str, int] = field(default_factory=dict)
     methods: dict[str, int] = field(default_factory=dict)
-    by_strategy: dict[str, Totals] = field(default_factory=dict)
     forecast_error: list[LeadError] = field(default_factory=list)
     marginal: Totals | None = None
     marginal_groups: list[Totals] = field(default_factory=list)
@@ -81,9 +79,6 @@ def make_report(
         days=sorted(_grouped(average, lambda cell: cell.day), key=lambda day: str(day.key)),
         rungs=_counts(average, lambda cell: cell.rung),
         methods=_counts(average, lambda cell: cell.method),
-        by_strategy={
-            str(totals.key): totals for totals in _grouped(average, lambda cell: cell.strategy)
-        },
         forecast_error=_errors(past, "average"),
         marginal_forecast_error=_errors(past, "marginal"),
         marginal=added(marginal),
