@@ -89,7 +89,7 @@ _carbonwait() {
         fi
     fi
 
-    if [[ $prev == --forecast ]]; then
+    if [[ $prev == --forecast || $prev == --actuals ]]; then
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$cur"))
     elif [[ $with_value == *" $prev "* ]]; then

@@ -39,7 +39,9 @@ from carbonwait.stories.costs import Repricing
 from carbonwait.stories.intensities import history_source
 from carbonwait.stories.upkeep import opened
 
-_PAGE = 200
+# Many at once, so that few requests serve them; written by and by, so that no job waits for long.
+_PAGE = 1000
+_WRITTEN_AT_ONCE = 50
 # As many as a job's end may be held up by.
 _AT_A_JOBS_END = 20
 _SERIES_KEPT = 32
@@ -182,11 +184,13 @@ class _Settler:
             return
         known = source.known([needed(one.run) for one in page])
         found = [self._recount(one, source, known) for one in page]
-        with self._ledger.transaction():
-            for was, run, stored, prices in (one for one in found if one is not None):
-                if self._ledger.settle(run, was.accounting, stored, prices):
-                    self._done.revised += was.accounting == "settled"
-                    self._done.settled += was.accounting != run.accounting
+        changed = [one for one in found if one is not None]
+        for first in range(0, len(changed), _WRITTEN_AT_ONCE):
+            with self._ledger.transaction():
+                for was, run, stored, prices in changed[first : first + _WRITTEN_AT_ONCE]:
+                    if self._ledger.settle(run, was.accounting, stored, prices):
+                        self._done.revised += was.accounting == "settled"
+                        self._done.settled += was.accounting != run.accounting
 
     def _may(self, one: Open, source: Source) -> bool:
         """A settled run is revised by whoever has settled it, and by nobody else."""

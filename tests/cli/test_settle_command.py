@@ -101,3 +101,21 @@ def test_without_a_ledger_there_is_nothing_to_settle(user: User) -> None:
     ended = user.run("settle")
     assert ended.stdout == b"0 runs settled, 0 pending, 0 revised.\n"
     assert not user.ledger.exists()
+
+
+def test_a_job_settles_earlier_runs_with_what_it_fetches_anyway(
+    user: User, grid_server: GridServer
+) -> None:
+    user.configure(f'[providers.neso]\nbase_url = "{grid_server.url}"\n')
+    # Yesterday's, up to six hours before the midnight of now.
+    noon = time.time() // DAY_S * DAY_S - DAY_S / 2
+    with Ledger.open(user.ledger) as ledger:
+        add_pending(ledger, shift_s=noon - NOON)
+    ahead = neso([200.0] * 72, time.time() // HOUR_S * HOUR_S)
+    grid_server.answer(ahead, neso(start=noon))
+    # It has no time to wait, but plans before it starts.
+    words = ["-d", "2s", "--duration", "1s", "-z", "GB", "--no-meter"]
+    assert user.run("run", *words, "--", "true").returncode == 0
+    with Ledger.open(user.ledger) as ledger:
+        run = ledger.run("a1")
+    assert (run.accounting, run.emissions.actual_g) == ("settled", 330.0)

@@ -84,9 +84,8 @@ def test_the_report_says_so_in_sentences(ledger: Ledger, tmp_path: Path) -> None
     save_some(ledger)
     made = report(tmp_path)
     assert made.total is not None
-    against = (
-        "Dynamic against your static window, 2 dynamic runs: 155 g emitted, 130 g in the window"
-    )
+    figures = "155 g emitted, 130 g in the window"
+    against = f"Dynamic against your static window, 2 dynamic runs: {figures}"
     assert in_hindsight(made, made.total) == [
         f"{against}: dynamic emitted 19.2 % more (estimated).",
         "Dynamic would have saved 30 g (16.7 %) in 2 static or immediate runs (estimated).",

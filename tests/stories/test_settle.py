@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from grid_server import Answer, GridServer
+from price_services import awattar, steps
 from sample_runs import NOON
 from settling import ACTUAL, DAY_S, HOUR_S, KWH_J, add_pending, environ, hourly, neso, settings
 
@@ -101,13 +102,15 @@ def test_runs_of_a_zone_are_settled_with_one_request(
 
 
 def test_more_runs_than_a_page_holds_are_all_settled(
-    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ledger.transaction():
         for number in range(401):
             add_pending(ledger, f"a{number:03}")
+    monkeypatch.setattr("carbonwait.stories.settle._PAGE", 100)
     grid_server.answer(neso())
     assert counts(settle(settings(grid_server.url), environ(tmp_path), NEXT_DAY)) == (401, 0, 0)
+    assert len(grid_server.seen) == 1
 
 
 def test_a_run_whose_deadline_is_still_ahead_stays_pending_with_better_figures(
@@ -378,6 +381,38 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     mine = settings("http://127.0.0.1:9")
     with pytest.raises(Mistake, match=r"none\.csv cannot be read"):
         settle(mine, environ(tmp_path), NOON, actuals=tmp_path / "none.csv")
+
+
+# --- what they cost -----------------------------------------------------------------------------
+
+
+def test_a_run_is_priced_where_the_prices_came_later(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    add_pending(ledger, zone="AT", provider="energy_charts", objective=0.0)
+    (tmp_path / "cache").mkdir(mode=0o700)
+    times = [NOON + HOUR_S * hour for hour in range(6)]
+    document = {"unix_seconds": times, "co2eq": ACTUAL, "co2eq_forecast": [None] * 6}
+    # 12, 14, ... ct per kWh from noon on, of which each start costs its own hour.
+    prices = steps(NOON, HOUR_S, [120.0, 140.0, 160.0, 180.0, 200.0, 220.0])
+    grid_server.answer(Answer.of(document), awattar(prices))
+    mine = settings(grid_server.url)
+    mine.config.providers["awattar"] = {"base_url": grid_server.url}  # type: ignore[index]
+    assert counts(settle(mine, environ(tmp_path), NEXT_DAY)) == (1, 0, 0)
+    cost = ledger.run("a1").cost
+    assert (cost.currency, cost.kind) == ("EUR", "wholesale")
+    figures = (cost.actual, cost.if_now, cost.if_static, cost.if_dynamic, cost.best)
+    assert figures == pytest.approx((0.16, 0.12, 0.14, 0.18, 0.12))
+    assert ledger.prices_of("a1") is not None
+
+
+def test_a_run_on_carbon_asks_nobody_for_prices(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    add_pending(ledger)
+    grid_server.answer(neso())
+    settle(settings(grid_server.url), environ(tmp_path), NEXT_DAY)
+    assert [seen for seen in grid_server.seen if "intensity" not in seen.path] == []
 
 
 # --- beside jobs and others that settle ---------------------------------------------------------
