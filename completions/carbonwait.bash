@@ -30,7 +30,7 @@ _carbonwait() {
         cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     fi
 
-    local commands="run plan forecast report runs show start cancel compare doctor config"
+    local commands="run plan forecast report runs show settle start cancel compare doctor config"
     local grid="--zone -z --provider -p"
     local view="--deadline -d --duration $grid --forecast"
     local job="$view --now --static --strategy --window --min-saving --name --lock --no-meter --sample"
@@ -39,7 +39,7 @@ _carbonwait() {
     local with_value=" --deadline -d --duration --strategy --window --min-saving --zone -z --provider"
     with_value+=" --pause-command --resume-command --resume-cost"
     with_value+=" -p --forecast --objective --name --lock --sample --since --until --by --state"
-    with_value+=" --limit -n --history --days --job --from --to --submit --decisions "
+    with_value+=" --limit -n --history --days --job --from --to --submit --decisions --actuals "
 
     if ((cword == 1)); then
         COMPREPLY=($(compgen -W "$commands --version -V --help -h" -- "$cur"))
@@ -54,6 +54,7 @@ _carbonwait() {
         report) options="--since --until --by --json" ;;
         runs) options="--state --limit -n --watch --json" ;;
         show) options="--json --verbose -v" ;;
+        settle) options="--actuals --zone -z --json" ;;
         start | cancel) options="" ;;
         compare)
             options="$grid --history --days --duration --job --deadline -d --from --to --submit"
@@ -92,7 +93,7 @@ _carbonwait() {
         fi
     fi
 
-    if [[ $prev == --forecast || $prev == --history || $prev == --decisions ]]; then
+    if [[ " --forecast --history --decisions --actuals " == *" $prev "* ]]; then
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$cur"))
     elif [[ $with_value == *" $prev "* ]]; then

@@ -36,6 +36,7 @@ complete -c carbonwait -n __fish_use_subcommand -a forecast -d 'The forecast as 
 complete -c carbonwait -n __fish_use_subcommand -a report -d 'What was emitted and avoided'
 complete -c carbonwait -n __fish_use_subcommand -a runs -d 'Waiting, running and past runs'
 complete -c carbonwait -n __fish_use_subcommand -a show -d 'One run in full'
+complete -c carbonwait -n __fish_use_subcommand -a settle -d 'Take actual intensities'
 complete -c carbonwait -n __fish_use_subcommand -a start -d 'Start a waiting run now'
 complete -c carbonwait -n __fish_use_subcommand -a cancel -d 'End a waiting or running run'
 complete -c carbonwait -n __fish_use_subcommand -a compare -d 'Dynamic against static against now'
@@ -51,6 +52,9 @@ set -l providers neso energinet energy_charts electricity_maps watttime carbon_a
 set -l grid '__carbonwait_in run plan forecast compare doctor'
 complete -c carbonwait -n $grid -s z -l zone -x -a "$zones" -d 'Grid zone'
 complete -c carbonwait -n $grid -s p -l provider -x -a "$providers" -d 'Where the forecast comes from'
+
+complete -c carbonwait -n '__carbonwait_in settle' -s z -l zone -x -a "$zones" -d 'Only runs of this zone'
+complete -c carbonwait -n '__carbonwait_in settle' -l actuals -r -F -d 'CSV file of actual intensities'
 
 set -l views '__carbonwait_in run plan forecast'
 complete -c carbonwait -n $views -s d -l deadline -x -d 'Be finished by (45m, 12h, 07:00)'
@@ -99,6 +103,6 @@ complete -c carbonwait -n $compare -l interruptible -d 'Add jobs that may be pau
 complete -c carbonwait -n $compare -l resume-cost -x -a '0 1m 5m 15m' -d 'Energy of a resume'
 complete -c carbonwait -n $compare -l issued -d 'Plan on the forecasts in the file'
 complete -c carbonwait -n $compare -l decisions -r -F -d 'Write each start to a CSV file'
-complete -c carbonwait -n '__carbonwait_in plan forecast report runs show compare doctor' -l json -d 'One JSON document'
+complete -c carbonwait -n '__carbonwait_in plan forecast report runs show settle compare doctor' -l json -d 'One JSON document'
 complete -c carbonwait -n '__carbonwait_in config' -x -a 'init show path check'
-complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show start cancel compare doctor config' -s h -l help -d 'Show help'
+complete -c carbonwait -n '__carbonwait_in run plan forecast report runs show settle start cancel compare doctor config' -s h -l help -d 'Show help'

@@ -20,6 +20,7 @@ from carbonwait.cli import (
     report,
     run,
     runs,
+    settle,
     show,
     start,
 )
@@ -50,6 +51,7 @@ app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("settle")(settle.settle)
 app.command("start")(start.start)
 app.command("cancel")(cancel.cancel)
 app.command("doctor")(doctor.doctor)

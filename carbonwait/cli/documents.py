@@ -206,6 +206,7 @@ def run_document(run: Run, decisions: Sequence[Decision], pauses: Sequence[Pause
         "saving_g": run.emissions.saving_g,
         "cost": None if run.cost.currency is None else _cost(run.cost),
         "accounting": run.accounting,
+        "estimated": run.estimated,
         "deadline": _instant(run.deadline),
         "deadline_met": run.deadline_met,
         "intensity_basis": run.basis,
@@ -251,11 +252,13 @@ def report_document(report: Report) -> Document:
         "since": _instant(report.since),
         "until": _instant(report.until),
         **_totals(report.total, report.costs, "average"),
+        "forecast_error": [asdict(error) for error in report.forecast_error],
         "groups": _groups(report.groups, report, "average"),
     }
     if report.marginal is not None:
         document["marginal"] = {
             **_totals(report.marginal, report.costs, "marginal"),
+            "forecast_error": [asdict(error) for error in report.marginal_forecast_error],
             "groups": _groups(report.marginal_groups, report, "marginal"),
         }
     return document
@@ -283,7 +286,10 @@ def _totals(totals: Totals | None, costs: Sequence[CostTotals], signal: Signal) 
         "saving_g": totals and totals.saving_g,
         "saving_pct": totals and totals.saving_pct,
         "measured_share": totals and totals.measured_share,
+        "dirtier_than_now": 0 if totals is None else totals.dirtier_than_now,
+        "regret_g": totals and totals.regret_g,
         "settled_share": totals and totals.settled_share,
+        "pending": 0 if totals is None else totals.pending,
         "deadline_missed": 0 if totals is None else totals.deadline_missed,
         "unmetered": 0 if totals is None else totals.unmetered,
         "uncovered_s": None if totals is None else _seconds(totals.uncovered_s),

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from carbonwait.cli.answers import in_hindsight
 from carbonwait.cli.console import new_console as _console
 from carbonwait.cli.console import new_table as _table
 from carbonwait.cli.decision_log import log_lines
@@ -128,11 +129,16 @@ def honest_words(report: Report) -> list[str]:
         lines.append(f"Planned on (runs): {rungs}. CPU energy by (runs): {methods}.")
     lines += [_cost_line(cost, report) for cost in report.costs]
     total = report.total
+    pending = sum(part.pending for part in (total, report.marginal) if part is not None)
+    if pending:
+        runs = "run" if pending == 1 else "runs"
+        lines.append(f"{pending:,} {runs} pending: carbonwait settle")
     if total is None:
         return lines
+    lines += in_hindsight(report, total)
     if total.settled_share is not None and total.settled_share < 1:
         share = 100 * total.settled_share
-        lines.append(f"Settled with actual intensities: {share:.0f} %; the rest is provisional.")
+        lines.append(f"Settled for good: {share:.0f} % of the runs; the rest is provisional.")
     if total.static_assumed:
         lines.append(
             f"The static window is assumed (01:00-05:00) in {total.static_assumed:,} of the runs; "
@@ -248,6 +254,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     run = entry.run
     emissions = run.emissions
     status = f"killed by SIG{run.term_signal}" if run.term_signal else f"exit {run.exit_code}"
+    estimated = " (estimated)" if run.estimated else ""
     floor = "unknown, taken as 0" if run.idle_floor_w is None else f"{run.idle_floor_w:.1f} W"
     facts = [
         ("run", run.id),
@@ -275,7 +282,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("best in hindsight", format_grams(emissions.best_g)),
         ("estimated saving", format_grams(emissions.saving_g)),
         *_cost_facts(run),
-        ("accounting", f"{run.accounting}, intensities: {run.basis or 'none'}"),
+        ("accounting", f"{run.accounting}{estimated}, intensities: {run.basis or 'none'}"),
     ]
     if run.static_assumed:
         facts.append(("static window", "assumed, 01:00-05:00"))

@@ -285,6 +285,11 @@ class Run:
         return max(0.0, self.ended - self.started - self.paused_s)
 
     @property
+    def estimated(self) -> bool:
+        """True where the account is final, but not all of it stands on actual intensities."""
+        return self.accounting == "settled" and self.basis != "actual"
+
+    @property
     def deadline_met(self) -> bool | None:
         """None before the end, and where the command has not run."""
         if self.started is None or self.ended is None:

@@ -8,6 +8,7 @@ server does not tell; it is taken for average. The unit is g/kWh.
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import inf
 from typing import NamedTuple
 
 from carbonwait.core.errors import ProviderUnavailable
@@ -49,6 +50,9 @@ class CarbonAwareSdk:
     scope: Scope = "unknown"
     licence = "as the server's own source"
     refresh_s = 900.0
+    reaches_back_s = inf
+    longest_range_s = _LONGEST_RANGE_S
+    has_actuals = True
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")

@@ -34,6 +34,8 @@ class ElectricityMaps:
     scope: Scope = "life-cycle"
     licence = "Electricity Maps, https://www.electricitymaps.com"
     refresh_s = 3600.0
+    reaches_back_s = longest_range_s = 86400.0
+    has_actuals = True
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")

@@ -10,6 +10,7 @@ life-cycle.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import inf
 
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant, Scope, Signal
@@ -34,6 +35,9 @@ class Energinet:
     scope: Scope = "unknown"
     licence = "Energinet, Energi Data Service"
     refresh_s = 900.0
+    reaches_back_s = inf
+    longest_range_s = _LONGEST_RANGE_S
+    has_actuals = True
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")

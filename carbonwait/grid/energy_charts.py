@@ -11,6 +11,7 @@ status of 404 differs between a country and a time without data.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import inf
 
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant, Scope, Signal
@@ -37,6 +38,9 @@ class EnergyCharts:
     scope: Scope = "unknown"
     licence = "Energy-Charts.info, CC BY 4.0"
     refresh_s = 900.0
+    reaches_back_s = inf
+    longest_range_s = _LONGEST_RANGE_S
+    has_actuals = True
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")

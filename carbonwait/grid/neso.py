@@ -11,6 +11,7 @@ unknown postcode is refused or answered with null (so both are met).
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from math import inf
 
 from carbonwait.core.errors import Mistake, ProviderUnavailable
 from carbonwait.core.records import Instant, Scope, Signal
@@ -41,11 +42,14 @@ class Neso:
     scope: Scope = "direct"
     licence = "National Energy System Operator (NESO), Carbon Intensity API, CC BY 4.0"
     refresh_s = 1800.0
+    reaches_back_s = inf
+    longest_range_s = _LONGEST_RANGE_S
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")
         self._postcode = _outward(config.get("postcode"))
         self._region_id = config.get("region_id")
+        self.has_actuals = self._is_national
         if self._postcode and self._region_id is not None:
             raise Mistake("config: providers.neso has postcode and region_id; keep one of them")
 

@@ -56,6 +56,18 @@ class Provider(Protocol):
     def refresh_s(self) -> float:
         """How long an answer is good for before it is worth asking again."""
 
+    @property
+    def has_actuals(self) -> bool:
+        """False where nothing but forecasts is ever published, as for NESO's regions."""
+
+    @property
+    def longest_range_s(self) -> float:
+        """The longest span that one call of `actuals` answers in full."""
+
+    @property
+    def reaches_back_s(self) -> float:
+        """How old what `actuals` answers with may be."""
+
     def covers(self, zone: str) -> bool:
         """True if the provider has intensities of this zone."""
 

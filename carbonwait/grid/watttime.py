@@ -10,7 +10,7 @@ Unverified: a refusal with 401 in JSON (taken for a token that has run out).
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, inf
 
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant, Scope, Signal
@@ -49,6 +49,9 @@ class WattTime:
     scope: Scope = "direct"
     licence = "WattTime, https://watttime.org"
     refresh_s = 900.0
+    reaches_back_s = inf
+    longest_range_s = _LONGEST_RANGE_S
+    has_actuals = True
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._base_url = str(config.get("base_url", BASE_URL)).rstrip("/")

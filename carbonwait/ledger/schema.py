@@ -210,7 +210,20 @@ _STANDING_STILL = (
     "ALTER TABLE runs ADD COLUMN paused_s REAL NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _METER_LABELS, _COSTS, _STANDING_STILL)
+# Only what is open, and by when it came due what is settled; see `carbonwait.ledger.settling`.
+_SETTLING = (
+    """CREATE INDEX runs_pending ON runs (provider, zone, signal_kind, id)
+       WHERE accounting = 'pending'""",
+    "CREATE INDEX runs_settled ON runs (MAX(ended, deadline)) WHERE accounting = 'settled'",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _VERSION_1,
+    _METER_LABELS,
+    _COSTS,
+    _STANDING_STILL,
+    _SETTLING,
+)
 VERSION = len(MIGRATIONS)
 
 
@@ -220,7 +233,12 @@ def require_current(connection: sqlite3.Connection, path: Path, *, may_write: bo
     Raises LedgerUnavailable if the file is something else, newer, or would have to be written to
     and must not be. Such a file is left as it is.
     """
-    version = _version(connection, path)
+    # Read in one transaction: another process may be making the tables at this very moment.
+    connection.execute("BEGIN")
+    try:
+        version = _version(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
     if version == VERSION:
         return
     if not may_write and version:

@@ -17,10 +17,11 @@ from typing import Any, Self
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Decision, Instant, Pause, Run
-from carbonwait.ledger import rows, totals
+from carbonwait.core.records import Accounting, Decision, Instant, Pause, Run
+from carbonwait.ledger import rows, settling, totals
 from carbonwait.ledger.connection import connect, in_words, understood
 from carbonwait.ledger.costs import CostTotals, cost_totals
+from carbonwait.ledger.past_forecasts import PastForecast, past_forecasts
 from carbonwait.ledger.totals import By
 
 BUSY_TIMEOUT_S = 10.0
@@ -197,6 +198,21 @@ class Ledger:
                 run_id,
             )
 
+    def settle(
+        self, run: Run, was: Accounting, stored: rows.StoredSeries, prices: Prices | None = None
+    ) -> bool:
+        """Write a run's new figures with what they rest on; False if its account has changed.
+
+        `was` is the state of the account that they were computed from.
+        """
+        with self.transaction():
+            if not settling.write_figures(self._connection, run, was):
+                return False
+            self.account_with(run.id, self.save_series(stored))
+            if prices is not None:
+                self.price_with(run.id, prices)
+            return True
+
     # --- reading ---
 
     def run(self, run_id: str) -> Run:
@@ -302,6 +318,10 @@ class Ledger:
         planned, accounted = found[0] if found else (None, None)
         return self._series(planned), self._series(accounted)
 
+    def series(self, series_id: int | None) -> rows.StoredSeries | None:
+        """A series by its number."""
+        return self._series(series_id)
+
     def prices_of(self, run_id: str) -> Prices | None:
         """What a run was priced with."""
         found = self._read(
@@ -379,3 +399,42 @@ class Ledger:
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
         with in_words(self.path):
             return cost_totals(self._connection, by, since=since, until=until)
+
+    def past_forecasts(
+        self, *, since: Instant | None = None, until: Instant | None = None
+    ) -> list[PastForecast]:
+        """What the newest settled runs were decided on, beside what was."""
+        with in_words(self.path):
+            return list(past_forecasts(self._connection, since=since, until=until))
+
+    def unsettled_groups(self, since: Instant) -> list[settling.Group]:
+        """Groups with runs that are pending, or that were settled and came due since then."""
+        with in_words(self.path):
+            return settling.groups(self._connection, since)
+
+    def pending(
+        self,
+        group: settling.Group,
+        *,
+        after: str = "",
+        due_by: Instant | None = None,
+        newest: bool = False,
+        limit: int,
+    ) -> list[settling.Open]:
+        """Pending runs of a group, a page of them; see `carbonwait.ledger.settling`."""
+        with in_words(self.path):
+            return settling.pending(
+                self._connection, group, after=after, due_by=due_by, newest=newest, limit=limit
+            )
+
+    def recently_settled(
+        self, group: settling.Group, since: Instant, *, after: str = "", limit: int
+    ) -> list[settling.Open]:
+        """Settled runs of a group that came due since then, a page of them."""
+        with in_words(self.path):
+            return settling.recent(self._connection, group, since, after=after, limit=limit)
+
+    def count_pending(self, zone: str | None = None) -> int:
+        """How many runs are pending, in one zone or in all."""
+        with in_words(self.path):
+            return settling.count_pending(self._connection, zone)

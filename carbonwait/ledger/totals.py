@@ -23,6 +23,10 @@ class Totals(NamedTuple):
     `static_saving_g` against the static window. `..._of_g` is the baseline of the same runs.
     `unmetered` runs have no energy and so no figures; `uncovered_s` is how long of all runs no
     meter looked.
+    `dirtier_than_now` runs would have emitted less at once. `regret_g` is how much more they
+    emitted than at the best start in hindsight. Of the `dynamic_runs` that planned their start
+    themselves `dynamic_saving_g` is the saving against the static window; of the `missed_runs` that
+    were told to start at once or in the window, `missed_g` is what planning would have saved them.
     `key` is None where the runs have no zone or provider, and for all runs together.
     """
 
@@ -41,6 +45,14 @@ class Totals(NamedTuple):
     static_assumed: int
     unmetered: int
     uncovered_s: float | None
+    dirtier_than_now: int
+    regret_g: float | None
+    dynamic_runs: int
+    dynamic_saving_g: float | None
+    dynamic_saving_of_g: float | None
+    missed_runs: int
+    missed_g: float | None
+    missed_of_g: float | None
 
     @property
     def saving_pct(self) -> float | None:
@@ -51,6 +63,16 @@ class Totals(NamedTuple):
     def static_saving_pct(self) -> float | None:
         """The estimated saving against the static window, of what that would have emitted."""
         return _pct(self.static_saving_g, self.static_saving_of_g)
+
+    @property
+    def dynamic_saving_pct(self) -> float | None:
+        """The saving of dynamic runs, of what they would have emitted in the static window."""
+        return _pct(self.dynamic_saving_g, self.dynamic_saving_of_g)
+
+    @property
+    def missed_pct(self) -> float | None:
+        """What planning would have saved the runs that were told when to start."""
+        return _pct(self.missed_g, self.missed_of_g)
 
     @property
     def measured_share(self) -> float | None:
@@ -89,7 +111,14 @@ _SUMS = """
     SUM(CASE WHEN actual_g + waiting_g IS NOT NULL THEN if_static_g END),
     SUM(accounting = 'settled'), SUM(accounting = 'pending'),
     SUM(COALESCE(ended > deadline, 0)), SUM(static_assumed AND if_static_g IS NOT NULL),
-    SUM(energy_j IS NULL), SUM(uncovered_s)
+    SUM(energy_j IS NULL), SUM(uncovered_s),
+    SUM(COALESCE(saving_g < -1e-9 * if_now_g, 0)), SUM(actual_g - best_g),
+    COUNT(CASE WHEN strategy = 'dynamic' THEN if_static_g - actual_g - waiting_g END),
+    SUM(CASE WHEN strategy = 'dynamic' THEN if_static_g - actual_g - waiting_g END),
+    SUM(CASE WHEN strategy = 'dynamic' AND actual_g + waiting_g IS NOT NULL THEN if_static_g END),
+    COUNT(CASE WHEN strategy != 'dynamic' THEN actual_g + waiting_g - if_dynamic_g END),
+    SUM(CASE WHEN strategy != 'dynamic' THEN actual_g + waiting_g - if_dynamic_g END),
+    SUM(CASE WHEN strategy != 'dynamic' AND if_dynamic_g IS NOT NULL THEN actual_g + waiting_g END)
 """
 
 WHERE = """

@@ -80,6 +80,32 @@ def settle(
         run.methods, run.labels = methods, metered.info.labels
         run.energy, run.machine_energy = part.energy, part.machine_energy
         run.measured_j, run.job_share = part.measured_j, part.job_share
+    count(
+        run,
+        slots,
+        series,
+        metered.pauses,
+        final_kinds=final_kinds,
+        more_to_come=more_to_come,
+    )
+    return slots
+
+
+def count(
+    run: Run,
+    slots: Sequence[MeteredSlot],
+    series: Series,
+    pauses: Sequence[Pause],
+    *,
+    final_kinds: frozenset[Kind],
+    more_to_come: bool,
+) -> None:
+    """Write into `run`, which has started and ended, the figures that its energy and `series` make.
+
+    `slots` and `pauses` are all of its own.
+    """
+    if run.started is None or run.ended is None:
+        raise ValueError(f"run {run.id} has not ended")
     figures = account(
         job_slots(slots),
         series,
@@ -89,10 +115,9 @@ def settle(
         idle_watts=run.idle_watts,
         final_kinds=final_kinds,
         more_to_come=more_to_come,
-        pauses=pauses,
+        pauses=[(pause.start, pause.end or run.ended) for pause in pauses],
     )
     run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
-    return slots
 
 
 def price(run: Run, slots: Sequence[MeteredSlot], prices: Prices | None) -> None:

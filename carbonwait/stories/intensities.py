@@ -126,6 +126,8 @@ class Intensities:
         self._file_knowledge: Knowledge | None = None
         self._looked: Instant | None = None
         self._next_issue: Instant | None = None
+        # True once there have been actual intensities that earlier runs may be waiting for.
+        self.has_observed = False
 
     def outlook(self, now: Instant, until: Instant, beyond: Instant | None = None) -> Outlook:
         """The best rung that stands at `now`, looking ahead as far as `until`.
@@ -338,6 +340,7 @@ class Intensities:
             # The forecast is there, and the next look asks again.
             return
         self._history.add(self._source, stored.forecast.series, now)
+        self.has_observed = True
 
     # --- helpers ---
 
@@ -365,6 +368,11 @@ def _key(provider: Provider, zone: str | None, settings: Settings) -> tuple[str,
     told = ("base_url", "postcode", "region_id", "region", "location")
     places = repr([(name, config.get(name)) for name in told])
     return provider.name, zone or "none", f"{zlib.crc32(places.encode()):08x}"
+
+
+def history_source(provider: Provider, zone: str, settings: Settings) -> str:
+    """What the actual intensities of a provider and a zone are kept under."""
+    return "/".join(_key(provider, zone, settings))
 
 
 def _continued(found: Outlook, lower: Outlook, now: Instant, until: Instant) -> Outlook:

@@ -123,6 +123,7 @@ class _Job:
     ) -> None:
         self.request = request
         self.preparation = preparation
+        self.settings = settings
         self.environ = environ
         self.environment = environment
         self.queue = queue
@@ -416,6 +417,19 @@ class _Job:
             self.recorder.save(self.record)
             raise
         self.voice.ended(self.record)
+        if self.preparation.intensities.has_observed:
+            self.unharmed("settling earlier runs", self.settle_earlier)
+
+    def settle_earlier(self) -> None:
+        """Settle earlier runs with the actual intensities that this one has fetched anyway."""
+        from carbonwait.ledger.settling import Group
+        from carbonwait.stories.settle import settle_from_history
+
+        record, now = self.record, self.clock.wall()
+        group = Group(record.provider, record.zone, record.signal_kind)
+        self.recorder.with_ledger(
+            lambda ledger: settle_from_history(ledger, group, self.settings, self.environ, now)
+        )
 
     def account(self, thought: Forethought, ended: Ended, busy_s: float | None) -> None:
         """Close the meter and write energies and figures into the record."""

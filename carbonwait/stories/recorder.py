@@ -122,6 +122,12 @@ class Recorder:
             return self._opened().overlapping(run.owner.host, run.started, run.ended, run.id)
         return []
 
+    def with_ledger(self, work: Callable[[Ledger], object]) -> None:
+        """Do what is good to have done, if the ledger is at hand."""
+        if self._ledger is not None and not self._unwritten:
+            with suppress(LedgerUnavailable):
+                work(self._ledger)
+
     def close(self) -> None:
         """Write what is left, to a spool file if need be, and close the ledger."""
         if self._record is not None and self._fault is not None:

@@ -11,10 +11,12 @@ from datetime import datetime, tzinfo
 from typing import cast
 
 from carbonwait.core.errors import Mistake
-from carbonwait.core.records import Instant
+from carbonwait.core.forecast_error import ErrorSums, LeadError
+from carbonwait.core.records import Instant, Signal
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.grid.zones import local_timezone
 from carbonwait.ledger.costs import CostTotals, all_keys
+from carbonwait.ledger.past_forecasts import PastForecast
 from carbonwait.ledger.totals import By, Cell, Totals, added
 from carbonwait.process.clock import local_zone
 from carbonwait.stories.upkeep import opened
@@ -37,9 +39,11 @@ class Report:
     days: list[Totals] = field(default_factory=list)
     rungs: dict[str, int] = field(default_factory=dict)
     methods: dict[str, int] = field(default_factory=dict)
+    forecast_error: list[LeadError] = field(default_factory=list)
     marginal: Totals | None = None
     marginal_groups: list[Totals] = field(default_factory=list)
     costs: list[CostTotals] = field(default_factory=list)
+    marginal_forecast_error: list[LeadError] = field(default_factory=list)
     group_costs: list[CostTotals] = field(default_factory=list)
 
 
@@ -64,6 +68,7 @@ def make_report(
             return Report(first, last)
         cells = ledger.totals(cast(By, by), since=first, until=last, utc_offset_s=offset_s)
         costs = ledger.costs(cast(By, by), since=first, until=last)
+        past = ledger.past_forecasts(since=first, until=last)
     average = [cell for cell in cells if cell.signal_kind == "average"]
     marginal = [cell for cell in cells if cell.signal_kind == "marginal"]
     return Report(
@@ -74,6 +79,8 @@ def make_report(
         days=sorted(_grouped(average, lambda cell: cell.day), key=lambda day: str(day.key)),
         rungs=_counts(average, lambda cell: cell.rung),
         methods=_counts(average, lambda cell: cell.method),
+        forecast_error=_errors(past, "average"),
+        marginal_forecast_error=_errors(past, "marginal"),
         marginal=added(marginal),
         marginal_groups=_dirtiest_first(_grouped(marginal, lambda cell: cell.key)),
         costs=all_keys(costs),
@@ -87,6 +94,16 @@ def _grouped(cells: Iterable[Cell], key: Callable[[Cell], str | None]) -> list[T
         groups.setdefault(key(cell), []).append(cell)
     sums = (added(several, name) for name, several in groups.items())
     return [total for total in sums if total is not None]
+
+
+def _errors(past: Iterable[PastForecast], signal: Signal) -> list[LeadError]:
+    """The errors of the forecasts of one signal, by zone and lead time."""
+    zones: dict[str | None, ErrorSums] = {}
+    for one in past:
+        if one.signal == signal:
+            zones.setdefault(one.zone, ErrorSums()).add(one.at, one.forecast, one.actual)
+    named = sorted(zones.items(), key=lambda item: str(item[0]))
+    return [error for zone, sums in named for error in sums.by_lead(zone)]
 
 
 def _dirtiest_first(groups: Iterable[Totals]) -> list[Totals]:
