@@ -124,7 +124,7 @@ class Recorder:
 
     def with_ledger(self, work: Callable[[Ledger], object]) -> None:
         """Do what is good to have done, if the ledger is at hand."""
-        if self._ledger is not None and not self._unwritten:
+        if self._ledger is not None and self._fault is None:
             with suppress(LedgerUnavailable):
                 work(self._ledger)
 
