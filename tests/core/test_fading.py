@@ -139,6 +139,7 @@ def test_the_sums_are_brought_down_without_a_change() -> None:
         scaled.learn(value)
     assert scaled._gain < 2
     assert scaled.ahead(0, 48) == pytest.approx(plain.ahead(0, 48), rel=1e-9)
+    assert scaled.errors(0, 48) == pytest.approx(plain.errors(0, 48), rel=1e-9)
 
 
 # --- hours that nobody observed -----------------------------------------------------------------

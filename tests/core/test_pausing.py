@@ -323,6 +323,10 @@ def test_a_part_of_an_hour_goes_where_it_costs_least() -> None:
     assert hours(made) == [(0, 0.5), (2, 3)]
 
 
+def test_the_first_start_costs_nothing_wherever_in_a_slot_it_is() -> None:
+    assert hours(plan_of(hourly(300, 200, 100), 1.5, finish_h=3, resume_s=3600)) == [(1.5, 3)]
+
+
 def test_a_forecast_that_is_unsure_has_to_promise_more() -> None:
     values = (100, 125, 100)
     assert len(hours(plan_of(hourly(*values), 2, finish_h=3, resume_s=300))) == 2
