@@ -223,7 +223,7 @@ class _Settler:
             run.scope = source.scope
         prices = None
         if self._repricing is not None:
-            prices = self._repricing.reprice(self._ledger, run, slots)
+            prices = self._repricing.reprice(self._ledger, run, slots, pauses)
         if same(was, run) and prices is None:
             return None
         new = StoredSeries(

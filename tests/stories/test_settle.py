@@ -187,6 +187,42 @@ def test_a_run_planned_on_typical_days_is_settled_by_the_zones_provider(
     assert (run.emissions, run.rung, run.scope) == (SETTLED, "typical", "direct")
 
 
+def test_a_run_planned_on_nothing_is_settled_by_the_zones_provider(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    add_pending(ledger, provider=None, rung="now", planned_on=())
+    assert ledger.run("a1").emissions.actual_g is None
+    grid_server.answer(neso())
+    assert counts(settle(settings(grid_server.url), environ(tmp_path), NEXT_DAY)) == (1, 0, 0)
+    assert ledger.run("a1").emissions == SETTLED
+
+
+def test_a_service_that_reaches_back_a_day_settles_with_what_it_has_said_before(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    add_pending(ledger, zone="US-CAL-CISO", provider="electricity_maps")
+    mine = settings(grid_server.url)
+    table = {"base_url": grid_server.url, "token": "t"}
+    mine.config.providers["electricity_maps"] = table  # type: ignore[index]
+    (tmp_path / "cache").mkdir(mode=0o700)
+    # At three, and again at ten the next morning, when the day before has all but gone.
+    for first, last in ((0, 3), (3, 6)):
+        history = [
+            {
+                "zone": "US-CAL-CISO",
+                "carbonIntensity": ACTUAL[hour],
+                "datetime": datetime.fromtimestamp(NOON + hour * HOUR_S, UTC).isoformat(),
+                "isEstimated": False,
+                "temporalGranularity": "hourly",
+            }
+            for hour in range(first, last)
+        ]
+        grid_server.answer(Answer.of({"zone": "US-CAL-CISO", "history": history}))
+        done = settle(mine, environ(tmp_path), NOON + (3 if not first else 22) * HOUR_S)
+    assert counts(done) == (1, 0, 0)
+    assert ledger.run("a1").emissions == SETTLED
+
+
 def test_typical_days_and_a_providers_actuals_are_never_mixed(
     ledger: Ledger, grid_server: GridServer, tmp_path: Path
 ) -> None:
