@@ -100,11 +100,7 @@ def neso(
 def settings(url: str, **neso_config: object) -> Settings:
     """Those of somebody whose providers are a server of the test."""
     table: dict[str, object] = {"base_url": url}
-    providers: dict[str, dict[str, object]] = {
-        "neso": table | neso_config,
-        "energinet": table,
-        "energy_charts": table,
-    }
+    providers = dict.fromkeys(("energinet", "energy_charts"), table) | {"neso": table | neso_config}
     return Settings(None, Config(providers=providers))
 
 
