@@ -4,10 +4,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from grid_server import Answer, GridServer
+from hypothesis import given
+from hypothesis import strategies as st
 from price_services import awattar, steps
 from sample_runs import NOON
 from settling import ACTUAL, DAY_S, HOUR_S, KWH_J, add_pending, environ, hourly, neso, settings
@@ -291,6 +294,23 @@ def test_before_that_a_region_stays_pending_with_its_newest_forecast(
     assert (run.emissions, run.accounting, run.basis) == (SETTLED, "pending", "forecast")
 
 
+def test_a_region_that_does_not_answer_settles_nothing(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    before = add_pending(ledger)
+    grid_server.answer(REFUSED)
+    mine = settings(grid_server.url, region_id=13)
+    assert counts(settle(mine, environ(tmp_path), THREE_DAYS_ON)) == (0, 1, 0)
+    assert ledger.run("a1") == before
+
+
+def test_a_job_settles_no_run_of_a_region_in_passing(ledger: Ledger, tmp_path: Path) -> None:
+    before = add_pending(ledger)
+    mine, group = settings("http://127.0.0.1:9", region_id=13), Group("neso", "GB", "average")
+    assert settle_from_history(ledger, group, mine, environ(tmp_path), THREE_DAYS_ON) == 0
+    assert ledger.run("a1") == before
+
+
 # --- revisions ----------------------------------------------------------------------------------
 
 
@@ -530,8 +550,13 @@ def test_days_are_asked_for_in_as_few_ranges_as_may_be() -> None:
     ]
 
 
-def test_no_days_are_no_range() -> None:
-    assert list(ranges([], DAY_S)) == []
+@given(st.sets(st.integers(0, 200), max_size=40), st.integers(1, 30))
+def test_every_day_is_in_one_range_and_no_range_is_too_long(days: set[int], most: int) -> None:
+    found = list(ranges(days, most * DAY_S))
+    assert all(0 < end - begin <= most * DAY_S for begin, end in found)
+    assert all(after >= before for (_, before), (after, _) in pairwise(found))
+    holding = [sum(b <= day * DAY_S < e for b, e in found) for day in days]
+    assert holding == [1] * len(days)
 
 
 def test_a_run_needs_the_intensities_of_every_start_that_it_is_compared_with(
