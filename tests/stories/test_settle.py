@@ -245,6 +245,15 @@ def test_a_run_planned_on_a_file_is_not_settled_by_a_service(
     assert "--actuals FILE" in done.notes[0]
 
 
+def test_nothing_is_said_of_a_run_planned_on_a_file_that_is_settled(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    add_pending(ledger, provider="file")
+    mine, env = settings("http://127.0.0.1:9"), environ(tmp_path)
+    settle(mine, env, NEXT_DAY, actuals=write_csv(tmp_path / "actual.csv"))
+    assert settle(mine, env, NEXT_DAY) == Settlement()
+
+
 def test_a_marginal_run_is_not_settled_by_an_average_signal(
     ledger: Ledger, grid_server: GridServer, tmp_path: Path
 ) -> None:
