@@ -1,6 +1,7 @@
 """Runs that wait to be settled, and a service that knows what the grid has done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sample_runs import NOON, run
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.config import Config
+from carbonwait.core.forecast_error import LeadError
 from carbonwait.core.records import Energy, Run
 from carbonwait.core.series import Series, Slot
 from carbonwait.ledger.rows import StoredSeries
@@ -97,8 +99,8 @@ def neso(
 
 def settings(url: str, **neso_config: object) -> Settings:
     """Those of somebody whose providers are a server of the test."""
-    table = {"base_url": url}
-    providers = {"neso": table | neso_config, "energinet": table, "energy_charts": table}
+    table: dict[str, object] = {"base_url": url}
+    providers = dict.fromkeys(("energinet", "energy_charts"), table) | {"neso": table | neso_config}
     return Settings(None, Config(providers=providers))
 
 
@@ -107,3 +109,8 @@ def environ(folder: Path) -> dict[str, str]:
         "CARBONWAIT_LEDGER": str(folder / "ledger.db"),
         "CARBONWAIT_CACHE": str(folder / "cache"),
     }
+
+
+def plain(errors: Iterable[LeadError]) -> list[LeadError]:
+    """The errors without what is rounding."""
+    return [replace(error, mape_pct=round(error.mape_pct, 9)) for error in errors]

@@ -34,7 +34,9 @@ class ElectricityMaps:
     scope: Scope = "life-cycle"
     licence = "Electricity Maps, https://www.electricitymaps.com"
     refresh_s = 3600.0
-    reaches_back_s = longest_range_s = 86400.0
+    reaches_back_s = 86400.0
+    # Whatever is asked for, the answer is that of the last 24 hours.
+    longest_range_s = 2 * 86400.0
     has_actuals = True
 
     def __init__(self, config: Mapping[str, object]) -> None:

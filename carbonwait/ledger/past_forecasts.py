@@ -12,7 +12,7 @@ from carbonwait.core.series import Series
 from carbonwait.ledger import rows
 from carbonwait.ledger.settling import DUE
 
-_MOST_RUNS = 300
+_MOST_RUNS = 1000
 _MOST_SLOTS = 20_000
 
 _SOURCE = ", ".join(rows.SOURCE_COLUMNS)

@@ -120,7 +120,12 @@ def count(
     run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
 
 
-def price(run: Run, slots: Sequence[MeteredSlot], prices: Prices | None) -> None:
+def price(
+    run: Run,
+    slots: Sequence[MeteredSlot],
+    prices: Prices | None,
+    pauses: Sequence[Pause] = (),
+) -> None:
     """Write into `run`, which has been settled, what it cost and would have cost.
 
     The same sums as those of the emissions, over prices. What a run cost is not known unless all
@@ -131,7 +136,13 @@ def price(run: Run, slots: Sequence[MeteredSlot], prices: Prices | None) -> None
     starts = Starts(
         run.submitted, run.started, run.ended, run.deadline, run.static_start, run.dynamic_start
     )
-    figures = account(job_slots(slots), prices.series, starts, idle_watts=run.idle_watts).emissions
+    figures = account(
+        job_slots(slots),
+        prices.series,
+        starts,
+        idle_watts=run.idle_watts,
+        pauses=[(pause.start, pause.end or run.ended) for pause in pauses],
+    ).emissions
     if figures.actual_g is None:
         return
     run.cost = Cost(

@@ -85,10 +85,8 @@ class StoredActuals:
         first, last = min(first for first, _ in spans), max(last for _, last in spans)
         return self._history.observed(self._source, first, last)
 
-    def final_kinds(self, due: Instant) -> frozenset[Kind]:
-        """Where there are never actuals, the last forecast is the end of it."""
-        if not self._provider.has_actuals and self._now - due >= FINAL_AFTER_S:
-            return ACTUAL | {"forecast"}
+    def final_kinds(self, _due: Instant) -> frozenset[Kind]:
+        """Of a forecast there may be a later one."""
         return ACTUAL
 
 
@@ -111,6 +109,13 @@ class ServiceActuals(StoredActuals):
             self.failure = str(unavailable)
         first, last = min(first for first, _ in spans), max(last for _, last in spans)
         return self._fresh.between(first, last).over(super().known(spans))
+
+    def final_kinds(self, due: Instant) -> frozenset[Kind]:
+        """Where there are never actuals, the last forecast is the end of it."""
+        last_word = self.failure is None and self._now - due >= FINAL_AFTER_S
+        if last_word and not self._provider.has_actuals:
+            return ACTUAL | {"forecast"}
+        return ACTUAL
 
     def _days_to_ask(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Ranges of whole UTC days, the last one up to now."""

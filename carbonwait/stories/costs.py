@@ -1,11 +1,11 @@
 """What settled runs cost, where the prices became known only after they had ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.objective import CARBON
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Instant, Run
+from carbonwait.core.records import Instant, Pause, Run
 from carbonwait.ledger.store import Ledger
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import price
@@ -22,7 +22,9 @@ class Repricing:
         self._settings, self._environ, self._now = settings, environ, now
         self._sources: dict[tuple[str | None, bool], PriceSource | None] = {}
 
-    def reprice(self, ledger: Ledger, run: Run, slots: list[MeteredSlot]) -> Prices | None:
+    def reprice(
+        self, ledger: Ledger, run: Run, slots: Sequence[MeteredSlot], pauses: Sequence[Pause]
+    ) -> Prices | None:
         """Write into `run` what it cost if more of that is known now; the prices, else None."""
         if run.ended is None or run.energy.total_j is None or not self._lacks(run):
             return None
@@ -45,7 +47,7 @@ class Repricing:
             earlier = ledger.prices_of(run.id)
             if earlier is not None:
                 found = found._replace(series=found.series.over(earlier.series))
-        price(run, slots, found)
+        price(run, slots, found, pauses)
         return None if run.cost == before else found
 
     def _lacks(self, run: Run) -> bool:
@@ -55,7 +57,7 @@ class Repricing:
         cost = run.cost
         return (
             cost.actual is None
-            or (cost.if_now is None)
+            or cost.if_now is None
             or (cost.if_static is None and run.static_start is not None)
             or (cost.if_dynamic is None and run.dynamic_start is not None)
         )

@@ -457,7 +457,7 @@ class _Job:
             more_to_come=intensities.more_to_come(thought.outlook),
         )
         prices = self.prices()
-        price(self.record, slots, prices)
+        price(self.record, slots, prices, metered.pauses)
         self.recorder.account(self.record, slots, series, thought.outlook, prices)
 
     def prices(self) -> Prices | None:

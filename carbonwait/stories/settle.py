@@ -91,11 +91,11 @@ def settle(
         settler = _Settler(ledger, done, now, Repricing(settings, environ, now))
         history = History(cache_folder(environ))
         for group in groups:
-            source: Source | None = file
-            if source is None:
-                source = _service(group, settings, history, now, done)
+            source, reason = _service(group, settings, history, now) if file is None else (file, "")
             if source is not None:
                 settler.settle(group, source, revises=revises)
+            elif ledger.pending(group, limit=1):
+                done.notes.append(reason)
         done.pending = ledger.count_pending(zone)
     return done
 
@@ -121,25 +121,23 @@ def settle_from_history(
 
 
 def _service(
-    group: Group, settings: Settings, history: History, now: Instant, done: Settlement
-) -> Source | None:
-    """Who has actual intensities for a group; None, and the reason told, where nobody has."""
+    group: Group, settings: Settings, history: History, now: Instant
+) -> tuple[Source | None, str]:
+    """Who has actual intensities for a group; None and the reason where nobody has."""
     name, zone = group.provider, group.zone
     remedy = "carbonwait settle --actuals FILE settles them"
     where = zone or "no zone"
     if name == "file" or zone is None:
-        done.notes.append(f"runs of {where} planned on a file or on nothing: {remedy}")
-        return None
+        return None, f"runs of {where} planned on a file or on nothing: {remedy}"
     # Typical days are no provider's: the zone's own one knows better.
     chosen = None if name in {None, "typical"} else name
     if chosen is not None and chosen not in registry.PROVIDERS:
-        done.notes.append(f"runs of {where}: provider {chosen!r} is not known here; {remedy}")
-        return None
+        return None, f"runs of {where}: provider {chosen!r} is not known here; {remedy}"
     provider = registry.choose(chosen, zone, settings.provider)
     if provider is None or provider.signal != group.signal:
-        done.notes.append(f"runs of {where}: no provider of their signal has actuals; {remedy}")
-        return None
-    return ServiceActuals(provider, zone, history, history_source(provider, zone, settings), now)
+        return None, f"runs of {where}: no provider of their signal has actuals; {remedy}"
+    key = history_source(provider, zone, settings)
+    return ServiceActuals(provider, zone, history, key, now), ""
 
 
 _Recounted = tuple[Run, Run, StoredSeries, Prices | None]
@@ -223,7 +221,7 @@ class _Settler:
             run.scope = source.scope
         prices = None
         if self._repricing is not None:
-            prices = self._repricing.reprice(self._ledger, run, slots)
+            prices = self._repricing.reprice(self._ledger, run, slots, pauses)
         if same(was, run) and prices is None:
             return None
         new = StoredSeries(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from grid_server import GridServer
 from sample_runs import NOON, finished
-from settling import DAY_S, FORECAST, HOUR_S, add_pending, environ, hourly, neso, settings
+from settling import DAY_S, FORECAST, HOUR_S, add_pending, environ, hourly, neso, plain, settings
 
 from carbonwait.cli.answers import in_hindsight
 from carbonwait.cli.documents import report_document
@@ -122,10 +122,10 @@ def test_the_error_of_forecasts_is_told_by_zone_and_lead_time(
     grid_server.answer(neso((400.0, 400.0, 400.0, 250.0, 200.0, 600.0)))
     settle(settings(grid_server.url), environ(tmp_path), LATER)
     # 500 for 400; 400 for 400 and 300 for 400; 200 for 250, 100 for 200 and 600 for 600.
-    assert report(tmp_path).forecast_error == [
-        LeadError("GB", 1, pytest.approx(25.0), 1.0),
-        LeadError("GB", 3, pytest.approx(12.5), 2.0),
-        LeadError("GB", 6, pytest.approx(70 / 3), 3.0),
+    assert plain(report(tmp_path).forecast_error) == [
+        LeadError("GB", 1, 25.0, 1.0),
+        LeadError("GB", 3, 12.5, 2.0),
+        LeadError("GB", 6, 23.333333333, 3.0),
     ]
 
 

@@ -4,10 +4,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from grid_server import Answer, GridServer
+from hypothesis import given
+from hypothesis import strategies as st
 from price_services import awattar, steps
 from sample_runs import NOON
 from settling import ACTUAL, DAY_S, HOUR_S, KWH_J, add_pending, environ, hourly, neso, settings
@@ -187,6 +190,42 @@ def test_a_run_planned_on_typical_days_is_settled_by_the_zones_provider(
     assert (run.emissions, run.rung, run.scope) == (SETTLED, "typical", "direct")
 
 
+def test_a_run_planned_on_nothing_is_settled_by_the_zones_provider(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    add_pending(ledger, provider=None, rung="now", planned_on=())
+    assert ledger.run("a1").emissions.actual_g is None
+    grid_server.answer(neso())
+    assert counts(settle(settings(grid_server.url), environ(tmp_path), NEXT_DAY)) == (1, 0, 0)
+    assert ledger.run("a1").emissions == SETTLED
+
+
+def test_a_service_that_reaches_back_a_day_settles_with_what_it_has_said_before(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    add_pending(ledger, zone="US-CAL-CISO", provider="electricity_maps")
+    mine = settings(grid_server.url)
+    table = {"base_url": grid_server.url, "token": "t"}
+    mine.config.providers["electricity_maps"] = table  # type: ignore[index]
+    (tmp_path / "cache").mkdir(mode=0o700)
+    # At three, and again at ten the next morning, when the day before has all but gone.
+    for first, last in ((0, 3), (3, 6)):
+        history = [
+            {
+                "zone": "US-CAL-CISO",
+                "carbonIntensity": ACTUAL[hour],
+                "datetime": datetime.fromtimestamp(NOON + hour * HOUR_S, UTC).isoformat(),
+                "isEstimated": False,
+                "temporalGranularity": "hourly",
+            }
+            for hour in range(first, last)
+        ]
+        grid_server.answer(Answer.of({"zone": "US-CAL-CISO", "history": history}))
+        done = settle(mine, environ(tmp_path), NOON + (3 if not first else 22) * HOUR_S)
+    assert counts(done) == (1, 0, 0)
+    assert ledger.run("a1").emissions == SETTLED
+
+
 def test_typical_days_and_a_providers_actuals_are_never_mixed(
     ledger: Ledger, grid_server: GridServer, tmp_path: Path
 ) -> None:
@@ -204,6 +243,15 @@ def test_a_run_planned_on_a_file_is_not_settled_by_a_service(
     assert counts(done) == (0, 1, 0)
     assert grid_server.seen == []
     assert "--actuals FILE" in done.notes[0]
+
+
+def test_nothing_is_said_of_a_run_planned_on_a_file_that_is_settled(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    add_pending(ledger, provider="file")
+    mine, env = settings("http://127.0.0.1:9"), environ(tmp_path)
+    settle(mine, env, NEXT_DAY, actuals=write_csv(tmp_path / "actual.csv"))
+    assert settle(mine, env, NEXT_DAY) == Settlement()
 
 
 def test_a_marginal_run_is_not_settled_by_an_average_signal(
@@ -253,6 +301,23 @@ def test_before_that_a_region_stays_pending_with_its_newest_forecast(
     assert counts(settle(mine, environ(tmp_path), NEXT_DAY)) == (0, 1, 0)
     run = ledger.run("a1")
     assert (run.emissions, run.accounting, run.basis) == (SETTLED, "pending", "forecast")
+
+
+def test_a_region_that_does_not_answer_settles_nothing(
+    ledger: Ledger, grid_server: GridServer, tmp_path: Path
+) -> None:
+    before = add_pending(ledger)
+    grid_server.answer(REFUSED)
+    mine = settings(grid_server.url, region_id=13)
+    assert counts(settle(mine, environ(tmp_path), THREE_DAYS_ON)) == (0, 1, 0)
+    assert ledger.run("a1") == before
+
+
+def test_a_job_settles_no_run_of_a_region_in_passing(ledger: Ledger, tmp_path: Path) -> None:
+    before = add_pending(ledger)
+    mine, group = settings("http://127.0.0.1:9", region_id=13), Group("neso", "GB", "average")
+    assert settle_from_history(ledger, group, mine, environ(tmp_path), THREE_DAYS_ON) == 0
+    assert ledger.run("a1") == before
 
 
 # --- revisions ----------------------------------------------------------------------------------
@@ -494,8 +559,13 @@ def test_days_are_asked_for_in_as_few_ranges_as_may_be() -> None:
     ]
 
 
-def test_no_days_are_no_range() -> None:
-    assert list(ranges([], DAY_S)) == []
+@given(st.sets(st.integers(0, 200), max_size=40), st.integers(1, 30))
+def test_every_day_is_in_one_range_and_no_range_is_too_long(days: set[int], most: int) -> None:
+    found = list(ranges(days, most * DAY_S))
+    assert all(0 < end - begin <= most * DAY_S for begin, end in found)
+    assert all(after >= before for (_, before), (after, _) in pairwise(found))
+    holding = [sum(b <= day * DAY_S < e for b, e in found) for day in days]
+    assert holding == [1] * len(days)
 
 
 def test_a_run_needs_the_intensities_of_every_start_that_it_is_compared_with(
