@@ -1,5 +1,6 @@
 """The entry point: `--version` at once, everything else through the command line proper."""
 
+import _signal  # type: ignore[import-not-found]
 import sys
 
 
@@ -11,11 +12,10 @@ def main() -> None:
 
         print(f"carbonwait {__version__}")
         return
-    import signal
-
-    # Ctrl-C ends it without a traceback from the middle of an import.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Ctrl-C ends it without a traceback from the middle of an import. The module `signal` is one of
+    # those imports, so it is the built-in one behind it.
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from carbonwait.cli.app import run_command_line
 
     run_command_line(sys.argv[1:])

@@ -8,6 +8,7 @@ end, nothing is taken in: it may be settled by now.
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from carbonwait.ledger.store import Ledger
 
 _PREFIX = "carbonwait-spool-"
 _VERSION = 1
+# A file that has not got its name after this time never will.
+_HALF_WRITTEN_S = 3600.0
 _MOST_BYTES = 64 * 1024 * 1024
 # How far a run has come. One that is lost may turn out to have gone on.
 _STAGES = {"waiting": 0, "running": 1, "paused": 1, "lost": 1, "finished": 2, "aborted": 2}
@@ -90,6 +93,7 @@ def waiting(folders: Sequence[Path]) -> bool:
 def collect(ledger: Ledger, folders: Sequence[Path]) -> int:
     """Take in every spooled record and remove its file; how many. Raises LedgerUnavailable."""
     taken = 0
+    _sweep(folders)
     for path in _files(folders):
         try:
             taken += put(ledger, _read(path))
@@ -103,6 +107,15 @@ def collect(ledger: Ledger, folders: Sequence[Path]) -> int:
         with suppress(OSError):
             path.unlink()
     return taken
+
+
+def _sweep(folders: Sequence[Path]) -> None:
+    """Remove the halves of files whose writers were killed."""
+    for folder in folders:
+        with suppress(OSError):
+            for path in folder.glob(f".{_PREFIX}*"):
+                if time.time() - path.lstat().st_mtime > _HALF_WRITTEN_S:
+                    path.unlink()
 
 
 def put(ledger: Ledger, record: SpoolRecord) -> bool:

@@ -268,12 +268,15 @@ class Soak:
                     f"row {row}, mark {one.mark.exists()}, to wrapper {sorted(one.to_wrapper)}, "
                     f"to command {sorted(one.to_command)}, said {one.errors.read_text()!r}"
                 )
-        for path in self.home.rglob("*carbonwait-spool-*"):
+        for path in self.home.rglob("carbonwait-spool-*"):
             self.wrong.append(f"not taken in: {path}")
 
     def fault_of(self, one: OneRun, rows: list[dict[str, object]]) -> str:
         """What is wrong with a run, empty if nothing is."""
         said = one.errors.read_text(errors="replace")
+        if said.endswith("KeyboardInterrupt\n") and not rows and signal.SIGINT in one.to_wrapper:
+            # Python itself was still starting.
+            said = ""
         if "Traceback" in said or "fault of its own" in said or " failed (" in said:
             return "failed"
         ran, ended = one.mark.exists(), one.ended

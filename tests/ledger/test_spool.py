@@ -224,6 +224,47 @@ def test_a_record_of_a_version_that_knew_no_costs_and_no_pauses_is_taken_in(
         assert ledger.pauses("a1") == []
 
 
+def test_half_a_file_of_a_writer_that_was_killed_goes_in_the_end(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    folders[0].mkdir()
+    old, new = (folders[0] / f".carbonwait-spool-{name}.json.7" for name in ("old", "new"))
+    for half in (old, new):
+        half.write_text("{")
+    os.utime(old, (NOON - 1e9, NOON - 1e9))
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert collect(ledger, folders) == 0
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("known", "spooled", "state"),
+    [
+        ("waiting", "running", "running"),
+        ("running", "waiting", "running"),
+        ("lost", "waiting", "lost"),
+        ("lost", "finished", "finished"),
+        ("aborted", "running", "aborted"),
+    ],
+)
+def test_a_run_goes_forward_only(
+    folders: list[Path], tmp_path: Path, known: str, spooled: str, state: str
+) -> None:
+    spool(SpoolRecord(run("a1", state=spooled)), folders)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        ledger.save(run("a1", state=known))
+        collect(ledger, folders)
+        assert ledger.run("a1").state == state
+
+
+def test_a_record_is_replaced_in_one_step(folders: list[Path]) -> None:
+    for state in ("waiting", "running"):
+        path = spool(SpoolRecord(run("a1", state=state)), folders)
+    assert path is not None
+    assert [file.name for file in folders[0].iterdir()] == [path.name]
+    assert json.loads(path.read_text())["run"]["state"] == "running"
+
+
 def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:
     path = spool(RECORD, folders)
     assert path is not None
