@@ -15,6 +15,7 @@ from carbonwait.cli import (
     compare,
     config,
     doctor,
+    export,
     forecast,
     plan,
     report,
@@ -52,6 +53,7 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("start")(start.start)
 app.command("cancel")(cancel.cancel)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 

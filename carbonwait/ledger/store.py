@@ -18,7 +18,7 @@ from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Pause, Run
-from carbonwait.ledger import rows, totals
+from carbonwait.ledger import rows, totals, trail
 from carbonwait.ledger.connection import connect, in_words
 from carbonwait.ledger.costs import CostTotals, cost_totals
 from carbonwait.ledger.totals import By
@@ -293,6 +293,10 @@ class Ledger:
         statement = f"SELECT points, {_SOURCE} FROM series WHERE id = ?"
         found = self._read(statement, (series_id,))
         return rows.unpacked(found[0]) if found else None
+
+    def all_records(self) -> tuple[int, Iterator[trail.Record]]:
+        """How many runs there are, and each with what it rests on; see `carbonwait.ledger.trail`."""
+        return trail.all_records(self._connection, self.path)
 
     def past_runs(self, name: str, limit: int = 20) -> list[Run]:
         """Earlier runs of a job that tell how long it takes, newest first."""
