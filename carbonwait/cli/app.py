@@ -17,6 +17,7 @@ from carbonwait.cli import (
     doctor,
     export,
     forecast,
+    import_,
     plan,
     report,
     run,
@@ -54,6 +55,7 @@ app.command("compare")(compare.compare)
 app.command("start")(start.start)
 app.command("cancel")(cancel.cancel)
 app.command("export")(export.export)
+app.command("import")(import_.import_)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 

@@ -32,6 +32,8 @@ _QUOTED = re.compile('[",\r\n]')
 
 _CSV_ROW = re.compile(rb"1,([0-9]+),([0-9]+),.*,([0-9a-f]{64})", re.DOTALL)
 _JSON_ROW = re.compile(rb'\{"schema":1,"row":([0-9]+),"rows":([0-9]+),.*,"sha256":"([0-9a-f]{64})"')
+# Made once: json.dumps would make one for every row.
+_in_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _JSON_TAIL = len(',"sha256":""') + 64
 
 
@@ -56,7 +58,7 @@ def _written_json(rows: Iterable[Row], *, in_one_document: bool) -> Iterator[byt
         previous = link(previous, JSON_HEADING.encode())
         yield JSON_HEADING.encode() + b"\n"
     for row in rows:
-        text = json.dumps(row, separators=(",", ":"), allow_nan=False)
+        text = _in_json(row)
         previous = link(previous, text.encode())
         yield f'{comma}{text[:-1]},"sha256":"{previous}"}}'.encode()
         if in_one_document:
@@ -91,9 +93,12 @@ def cell(value: Any) -> str:
     """A value as CSV has it: nothing for what is unknown, a list as JSON, a text harmless."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
-    if isinstance(value, str) and text[:1] in _RISKY:
-        text = "'" + text
+    if not isinstance(value, str):
+        text = repr(value) if type(value) is float else _in_json(value)
+    elif value[:1] in _RISKY:
+        text = "'" + value
+    else:
+        text = value
     if _QUOTED.search(text):
         return '"' + text.replace('"', '""') + '"'
     return text

@@ -161,21 +161,21 @@ def _record(document: Any) -> SpoolRecord:
     kept = (record.planned_on, record.accounted_with, record.priced_with)
     points = [s.series for s in kept if s is not None]
     for part in (run, *record.decisions, *record.slots, *record.pauses, *chain(*points)):
-        if not _fits(part, type(part)):
+        if not fits(part, type(part)):
             raise ValueError(part)
     return record
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any) -> bool:
     """True if a value is what an annotation says, down to its own fields."""
     if get_origin(kind) in {Union, UnionType}:
-        return any(_fits(value, one) for one in get_args(kind))
+        return any(fits(value, one) for one in get_args(kind))
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if not isinstance(value, int | float if kind is float else kind):
         return False
     fields = getattr(kind, "__annotations__", {})
-    return all(_fits(getattr(value, field), of) for field, of in fields.items())
+    return all(fits(getattr(value, field), of) for field, of in fields.items())
 
 
 def _prices(document: list[Any] | None) -> Prices | None:

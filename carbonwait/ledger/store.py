@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
@@ -22,6 +22,9 @@ from carbonwait.ledger import rows, totals, trail
 from carbonwait.ledger.connection import connect, in_words
 from carbonwait.ledger.costs import CostTotals, cost_totals
 from carbonwait.ledger.totals import By
+
+if TYPE_CHECKING:
+    from carbonwait.ledger.merge import Merged
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -197,6 +200,19 @@ class Ledger:
                 run_id,
             )
 
+    def require_sound(self) -> None:
+        """Raises LedgerUnavailable if the file is damaged anywhere; reads all of it."""
+        from carbonwait.ledger.merge import require_sound
+
+        require_sound(self._connection, self.path)
+
+    def take_in(self, theirs: "Ledger") -> "Merged":
+        """Take in what another ledger has more of, all or nothing; see `ledger.merge`."""
+        from carbonwait.ledger.merge import merge
+
+        with self.transaction():
+            return merge(self._connection, theirs._connection, theirs.path)
+
     # --- reading ---
 
     def run(self, run_id: str) -> Run:
@@ -295,7 +311,7 @@ class Ledger:
         return rows.unpacked(found[0]) if found else None
 
     def all_records(self) -> tuple[int, Iterator[trail.Record]]:
-        """How many runs there are, and each with what it rests on; see `carbonwait.ledger.trail`."""
+        """How many runs there are, and each with what it rests on; see `ledger.trail`."""
         return trail.all_records(self._connection, self.path)
 
     def past_runs(self, name: str, limit: int = 20) -> list[Run]:
