@@ -121,7 +121,7 @@ def verdict(lines: Iterable[bytes]) -> Verdict:
     first = next(lines, b"")
     heading = _stripped(first)
     if heading == JSON_HEADING.encode():
-        return _checked(lines, _json_row, link(SEED, heading), JSON_ENDING.encode())
+        return _checked(lines, _json_item, link(SEED, heading), JSON_ENDING.encode())
     if heading.startswith(b'{"schema":1,"row":'):
         return _checked(_put_back(first, lines), _json_row, SEED, None)
     if heading.startswith(b"schema,row,rows,") and heading.endswith(b",sha256"):
@@ -144,30 +144,41 @@ def _checked(
     previous: str,
     ending: bytes | None,
 ) -> Verdict:
-    count, rows, ended = 0, 0, ending is None
+    count, rows = 0, 0
+    ended = ending is None
     for record in records:
         stripped = _stripped(record)
         if ending is not None and ended:
             return Verdict(count, previous, "something follows its end")
+        if not record.endswith(b"\n"):
+            break
         if stripped == ending:
             ended = True
             continue
         parts = parts_of(stripped)
-        if parts is None or not record.endswith(b"\n"):
+        if parts is None:
             return Verdict(count, previous, f"row {count + 1} is damaged")
         expected = link(previous, parts.text)
         if parts.row != count + 1 or (count and parts.rows != rows) or parts.sha256 != expected:
             return Verdict(count, previous, f"row {count + 1} is not the one that was written")
         previous, rows, count = expected, parts.rows, count + 1
-    if not count:
-        return Verdict(0, previous, "it holds no rows")
-    if count != rows or not ended:
-        return Verdict(count, previous, f"it ends after row {count} of {rows}")
-    return Verdict(count, previous)
+    else:
+        if not count:
+            return Verdict(0, previous, "it holds no rows")
+        if count == rows and ended:
+            return Verdict(count, previous)
+    return Verdict(count, previous, f"it ends after row {count} of {rows or 'an unknown number'}")
+
+
+def _json_item(line: bytes) -> _Parts | None:
+    """A row within one document, where all but the last have a comma behind them."""
+    parts = _json_row(line.removesuffix(b","))
+    if parts is None or line.endswith(b",") != (parts.row < parts.rows):
+        return None
+    return parts
 
 
 def _json_row(line: bytes) -> _Parts | None:
-    line = line.removesuffix(b",")
     found = _JSON_ROW.fullmatch(line[:-1])
     if found is None or not line.endswith(b"}"):
         return None

@@ -50,9 +50,8 @@ def test_what_is_no_ledger_costs_one_line_and_not_the_other_files(
     result = user.run("import", str(foreign), str(empty), str(old_ledger), str(other))
     lines = result.stderr.decode().splitlines()
     assert result.returncode == 1
-    assert [path.name in line for path, line in zip((foreign, empty, old_ledger), lines)] == [
-        True
-    ] * 3
+    refused = (foreign, empty, old_ledger)
+    assert [path.name in line for path, line in zip(refused, lines, strict=True)] == [True] * 3
     assert ids(user) == ["b1"]
 
 

@@ -112,7 +112,7 @@ def test_more_than_are_read_at_once_all_come(ours: Ledger, theirs: Ledger) -> No
         "UPDATE decisions SET rung = 'ladder'",
         "UPDATE pauses SET ended = -1",
         "UPDATE series SET points = x'00'",
-        "UPDATE prices SET currency = 5",
+        "UPDATE prices SET kind = 'free'",
         "DELETE FROM series",
     ],
 )
