@@ -238,6 +238,8 @@ def report_document(report: Report) -> Document:
         "schema": SCHEMA,
         "since": _instant(report.since),
         "until": _instant(report.until),
+        "by": report.by,
+        "attribution": report.attribution,
         **_totals(report.total, report.costs, "average"),
         "groups": _groups(report.groups, report, "average"),
     }

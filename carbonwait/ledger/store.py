@@ -363,16 +363,29 @@ class Ledger:
         since: Instant | None = None,
         until: Instant | None = None,
         utc_offset_s: int = 0,
+        attribution: totals.Attribution = "job",
     ) -> list[totals.Cell]:
         """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
         with in_words(self.path):
             return totals.cells(
-                self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
+                self._connection,
+                by,
+                since=since,
+                until=until,
+                utc_offset_s=utc_offset_s,
+                attribution=attribution,
             )
 
     def costs(
-        self, by: By = "name", *, since: Instant | None = None, until: Instant | None = None
+        self,
+        by: By = "name",
+        *,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        utc_offset_s: int = 0,
     ) -> list[CostTotals]:
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
         with in_words(self.path):
-            return cost_totals(self._connection, by, since=since, until=until)
+            return cost_totals(
+                self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
+            )
