@@ -58,7 +58,13 @@ def days(columns: Sequence[tuple[str, float, float]]) -> Iterator[str]:
     below = max(max(0.0, -saved) for _, _, saved in columns)
     if top + below <= 0:
         return
-    yield _legend((("actual", "emitted"), ("saved", "estimated saving"), ("harm", "more than")))
+    yield _legend(
+        (
+            ("actual", "emitted"),
+            ("saved", "estimated saving"),
+            ("harm", "more than at once (estimate)"),
+        )
+    )
     yield _open(_HEIGHT + 40, "Emissions and estimated saving by day")
     first, last = _ordinal(columns[0][0]), _ordinal(columns[-1][0])
     step = 7 if len(columns) > 1 and _weekly(columns) else 1

@@ -69,6 +69,8 @@ def _part(total: Totals, groups: Sequence[Totals], report: Report) -> Iterator[s
     yield from charts.comparison(
         [(_name(group), _bars(group)) for group in shown[: charts.MOST_ROWS]]
     )
+    if len(shown) > charts.MOST_ROWS:
+        yield f"<p>The first {charts.MOST_ROWS} are drawn.</p>"
     yield from _table(heading, shown, total)
     if len(groups) > len(shown):
         yield f"<p>The other {len(groups) - len(shown):,} are in the sums and not in the table.</p>"
@@ -79,11 +81,11 @@ def _figures(total: Totals) -> Iterator[tuple[str, str, str]]:
     emissions = total.emissions
     saving = "" if total.saving_pct is None else f"{total.saving_pct:.1f} % of starting at once"
     static = total.static_saving_pct
-    against = "" if static is None else f"{static:.1f} % less than in the static window"
+    against = "" if static is None else f"{static:.1f} % of the static window's"
     yield "emitted", format_grams(emissions.actual_g), "CO2eq, location-based"
     yield "estimated saving", format_grams(total.saving_g), saving
     yield "against the window", format_grams(total.static_saving_g), against
-    yield "energy", format_kwh(_kwh(total)), f"{_measured(total)} of it measured"
+    yield "energy", format_kwh(_kwh(total)), f"measured: {_measured(total)}"
     yield "runs", f"{total.runs:,}", f"{total.deadline_missed:,} past their deadline"
 
 
@@ -137,7 +139,7 @@ def _kwh(totals: Totals) -> float | None:
 
 def _measured(totals: Totals) -> str:
     share = totals.measured_share
-    return "an unknown part" if share is None else f"{100 * share:.0f} %"
+    return "unknown" if share is None else f"{100 * share:.0f} %"
 
 
 def _name(group: Totals) -> str:

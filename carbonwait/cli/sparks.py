@@ -7,7 +7,7 @@ _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 
 
 def sparkline(values: Sequence[float], *, ascii_only: bool = False) -> str:
-    """At most fifteen bars, each the mean of its share of the values; where there is none, blank."""
+    """At most fifteen bars, each the mean of some of the values; blank where there is none."""
     if not values or max(values) <= 0:
         return ""
     bars = _ASCII_BARS if ascii_only else _BARS

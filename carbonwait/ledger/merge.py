@@ -24,8 +24,10 @@ _LAST_INSTANT = 253_402_300_800.0
 
 _STATES = {"waiting": 0, "running": 1, "paused": 1, "lost": 2, "aborted": 3, "finished": 3}
 _ACCOUNTINGS = {"none": 0, "pending": 1, "settled": 2}
-_INSTANTS = ("submitted", "deadline", "planned_start", "latest_start", "started", "ended")
-_INSTANTS += ("static_start", "dynamic_start")
+_INSTANTS = (
+    *("submitted", "deadline", "planned_start", "latest_start", "started", "ended"),
+    *("static_start", "dynamic_start"),
+)
 
 # What belongs to a run, by table: its columns but the run's ID and the numbers of series.
 _PARTS = {
