@@ -9,7 +9,10 @@ _carbonwait_values() {
             ;;
         --sample) echo 1s 5s 30s ;;
         --resume-cost) echo 0 1m 5m 15m ;;
-        --by) echo name zone provider strategy rung ;;
+        --by) echo name day week zone provider strategy rung host ;;
+        --attribution) echo job machine ;;
+        --signal) echo average marginal ;;
+        --format) echo csv json jsonl ;;
         --state) echo waiting running paused finished aborted lost ;;
         --zone | -z)
             # The zones that people in most places need; any other one can be typed.
@@ -30,7 +33,8 @@ _carbonwait() {
         cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     fi
 
-    local commands="run plan forecast report runs show settle start cancel compare doctor config"
+    local commands="run plan forecast report runs show settle start cancel compare export import"
+    commands+=" doctor config"
     local grid="--zone -z --provider -p"
     local view="--deadline -d --duration $grid --forecast"
     local job="$view --now --static --strategy --window --min-saving --name --lock --no-meter --sample"
@@ -39,7 +43,8 @@ _carbonwait() {
     local with_value=" --deadline -d --duration --strategy --window --min-saving --zone -z --provider"
     with_value+=" --pause-command --resume-command --resume-cost"
     with_value+=" -p --forecast --objective --name --lock --sample --since --until --by --state"
-    with_value+=" --limit -n --history --days --job --from --to --submit --decisions --actuals "
+    with_value+=" --limit -n --history --days --job --from --to --submit --decisions --actuals"
+    with_value+=" --attribution --signal --html --format --verify "
 
     if ((cword == 1)); then
         COMPREPLY=($(compgen -W "$commands --version -V --help -h" -- "$cur"))
@@ -51,7 +56,7 @@ _carbonwait() {
         run) options=$job ;;
         plan) options="$job --json" ;;
         forecast) options="$view --json --csv" ;;
-        report) options="--since --until --by --json" ;;
+        report) options="--since --until --by --attribution --signal --html --json" ;;
         runs) options="--state --limit -n --watch --json" ;;
         show) options="--json --verbose -v" ;;
         settle) options="--actuals --zone -z --json" ;;
@@ -60,6 +65,8 @@ _carbonwait() {
             options="$grid --history --days --duration --job --deadline -d --from --to --submit"
             options+=" --min-saving --window --interruptible --resume-cost --issued --decisions --json"
             ;;
+        export) options="--format --verify" ;;
+        import) options="" ;;
         doctor) options="$grid --json" ;;
         config) ((cword == 2)) && options="init show path check" ;;
         *) return ;;
@@ -93,7 +100,8 @@ _carbonwait() {
         fi
     fi
 
-    if [[ " --forecast --history --decisions --actuals " == *" $prev "* ]]; then
+    if [[ " --forecast --history --decisions --actuals --html --verify " == *" $prev "* ]] ||
+        [[ $command == import && $cur != -* ]]; then
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$cur"))
     elif [[ $with_value == *" $prev "* ]]; then

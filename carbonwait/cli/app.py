@@ -15,7 +15,9 @@ from carbonwait.cli import (
     compare,
     config,
     doctor,
+    export,
     forecast,
+    import_,
     plan,
     report,
     run,
@@ -54,6 +56,8 @@ app.command("compare")(compare.compare)
 app.command("settle")(settle.settle)
 app.command("start")(start.start)
 app.command("cancel")(cancel.cancel)
+app.command("export")(export.export)
+app.command("import")(import_.import_)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 

@@ -251,6 +251,8 @@ def report_document(report: Report) -> Document:
         "schema": SCHEMA,
         "since": _instant(report.since),
         "until": _instant(report.until),
+        "by": report.by,
+        "attribution": report.attribution,
         **_totals(report.total, report.costs, "average"),
         "forecast_error": [asdict(error) for error in report.forecast_error],
         "groups": _groups(report.groups, report, "average"),

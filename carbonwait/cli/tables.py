@@ -14,6 +14,7 @@ from carbonwait.cli.console import new_console as _console
 from carbonwait.cli.console import new_table as _table
 from carbonwait.cli.decision_log import log_lines
 from carbonwait.cli.output import printable
+from carbonwait.cli.sparks import sparkline
 from carbonwait.core.errors import Mistake
 from carbonwait.core.labels import cpu_label, gpu_label, ram_label
 from carbonwait.core.objective import named
@@ -54,23 +55,28 @@ def print_report(report: Report) -> None:
         console.print("No runs yet: carbonwait run -- COMMAND makes the first one.")
         return
     if report.total is not None:
-        console.print(_jobs(report.groups, report.total))
+        console.print(_jobs(report.groups, report.total, report))
         console.print()
         console.print(_days(report.days))
     if report.marginal is not None:
         console.print("\nMarginal signal, not added to the above:")
-        console.print(_jobs(report.marginal_groups, report.marginal))
+        console.print(_jobs(report.marginal_groups, report.marginal, report))
     console.print()
     for line in honest_words(report):
         console.print(Text(line))
 
 
-def _jobs(groups: Sequence[Totals], total: Totals) -> Table:
-    table = _table(
-        "job", "runs", "energy", "emitted", "at once", "in window", "est. saving", "", "measured"
-    )
+def _jobs(groups: Sequence[Totals], total: Totals, report: Report) -> Table:
+    by = report.by
+    headings = ["job" if by == "name" else by, "runs", "energy", "emitted", "at once", "in window"]
+    headings += ["est. saving", "", "measured"]
+    # A group that is a day or a week is itself one of the bars.
+    trends = {} if by in {"day", "week"} or len(report.days) < 2 else report.trends
+    shows_trend = bool(trends) and total is report.total
+    table = _table(*headings, *(["by day"] if shows_trend else []))
     for group in groups:
-        table.add_row(*_cells(group))
+        trend = [sparkline(trends.get(group.key, []), ascii_only=_ascii_only())]
+        table.add_row(*_cells(group), *(trend if shows_trend else []))
     if len(groups) > 1:
         table.add_row(*_cells(total, total=True), style="bold")
     return table
@@ -123,6 +129,11 @@ def honest_words(report: Report) -> list[str]:
         "Savings are estimated: each run's energy replayed from its submission on the same data.",
         "Location-based, operational emissions in CO2eq; average intensities.",
     ]
+    if report.attribution == "machine":
+        lines.append(
+            "Of the whole machine: the jobs' emissions in proportion to its energy; where runs "
+            "overlap, it is in the figures of each."
+        )
     rungs = ", ".join(f"{rung} {count:,}" for rung, count in sorted(report.rungs.items()))
     methods = ", ".join(f"{method} {count:,}" for method, count in sorted(report.methods.items()))
     if rungs:

@@ -47,12 +47,18 @@ _SUMS = f"""
 
 
 def cost_totals(
-    connection: sqlite3.Connection, by: By, *, since: Instant | None, until: Instant | None
+    connection: sqlite3.Connection,
+    by: By,
+    *,
+    since: Instant | None,
+    until: Instant | None,
+    utc_offset_s: int = 0,
 ) -> list[CostTotals]:
     """The costs of the runs submitted in `[since, until)`, by key, signal, currency and kind."""
     values = {
         "since": float("-inf") if since is None else since,
         "until": float("inf") if until is None else until,
+        "utc_offset_s": utc_offset_s,
     }
     statement = (
         f"SELECT {KEYS[by]}, signal_kind, cost_currency, cost_kind, {_SUMS}"

@@ -12,17 +12,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import Mistake
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import Accounting, Decision, Instant, Pause, Run
-from carbonwait.ledger import rows, settling, totals
+from carbonwait.ledger import rows, settling, totals, trail
 from carbonwait.ledger.connection import connect, in_words, understood
 from carbonwait.ledger.costs import CostTotals, cost_totals
 from carbonwait.ledger.past_forecasts import PastForecast, past_forecasts
 from carbonwait.ledger.totals import By
+
+if TYPE_CHECKING:
+    from carbonwait.ledger.merge import Merged
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -213,6 +216,19 @@ class Ledger:
                 self.price_with(run.id, prices)
             return True
 
+    def require_sound(self) -> None:
+        """Raises LedgerUnavailable if the file is damaged anywhere; reads all of it."""
+        from carbonwait.ledger.merge import require_sound
+
+        require_sound(self._connection, self.path)
+
+    def take_in(self, theirs: "Ledger") -> "Merged":
+        """Take in what another ledger has more of, all or nothing; see `ledger.merge`."""
+        from carbonwait.ledger.merge import merge
+
+        with self.transaction():
+            return merge(self._connection, theirs._connection, theirs.path)
+
     # --- reading ---
 
     def run(self, run_id: str) -> Run:
@@ -337,6 +353,10 @@ class Ledger:
         with understood(self.path):
             return rows.unpacked(found[0]) if found else None
 
+    def all_records(self) -> tuple[int, Iterator[trail.Record]]:
+        """How many runs there are, and each with what it rests on; see `ledger.trail`."""
+        return trail.all_records(self._connection, self.path)
+
     def past_runs(self, name: str, limit: int = 20) -> list[Run]:
         """Earlier runs of a job that tell how long it takes, newest first.
 
@@ -386,19 +406,32 @@ class Ledger:
         since: Instant | None = None,
         until: Instant | None = None,
         utc_offset_s: int = 0,
+        attribution: totals.Attribution = "job",
     ) -> list[totals.Cell]:
         """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
         with in_words(self.path), understood(self.path):
             return totals.cells(
-                self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
+                self._connection,
+                by,
+                since=since,
+                until=until,
+                utc_offset_s=utc_offset_s,
+                attribution=attribution,
             )
 
     def costs(
-        self, by: By = "name", *, since: Instant | None = None, until: Instant | None = None
+        self,
+        by: By = "name",
+        *,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        utc_offset_s: int = 0,
     ) -> list[CostTotals]:
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
         with in_words(self.path):
-            return cost_totals(self._connection, by, since=since, until=until)
+            return cost_totals(
+                self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
+            )
 
     def past_forecasts(
         self, *, since: Instant | None = None, until: Instant | None = None

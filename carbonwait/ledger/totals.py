@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any, Literal, NamedTuple
 
-from carbonwait.core.records import Emissions, Instant, Signal
+from carbonwait.core.records import MEASURED_METHODS, Emissions, Instant, Signal
 from carbonwait.ledger.rows import loaded
 
-By = Literal["name", "zone", "provider", "strategy", "rung"]
+By = Literal["name", "day", "week", "zone", "provider", "strategy", "rung", "host"]
+Attribution = Literal["job", "machine"]
 
 
 class Totals(NamedTuple):
@@ -92,16 +93,26 @@ def _pct(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else 100 * part / whole
 
 
+_DAY = "date(started + :utc_offset_s, 'unixepoch')"
+# A week by ISO 8601 is that of its Thursday.
+_THURSDAY = "started + :utc_offset_s, 'unixepoch', '-3 days', 'weekday 4'"
+
 KEYS: dict[By, str] = {
     "name": "name",
+    "day": _DAY,
+    "week": (
+        f"strftime('%Y-W', {_THURSDAY}) || printf('%02d', (strftime('%j', {_THURSDAY}) + 6) / 7)"
+    ),
     "zone": "zone",
     "provider": "provider",
     "strategy": "strategy",
     "rung": "rung",
+    # Behind the stroke stands what tells machines of the same name apart.
+    "host": "substr(owner_host, 1, instr(owner_host || '/', '/') - 1)",
 }
 
 # The cells are as fine as any table of a report needs, so that the runs are read only once.
-_CELL = "date(started + :utc_offset_s, 'unixepoch'), rung, method_cpu, signal_kind"
+_CELL = f"{_DAY}, rung, method_cpu, signal_kind"
 
 _SUMS = """
     COUNT(*), SUM(energy_j), SUM(measured_j),
@@ -120,6 +131,28 @@ _SUMS = """
     SUM(CASE WHEN strategy != 'dynamic' THEN actual_g + waiting_g - if_dynamic_g END),
     SUM(CASE WHEN strategy != 'dynamic' AND if_dynamic_g IS NOT NULL THEN actual_g + waiting_g END)
 """
+
+# The sums again, over the machine's energy: what the job emitted, times the machine's energy by
+# the job's. The wait is the machine's own already.
+_MACHINE_J = """(
+    CASE WHEN COALESCE(machine_cpu_j, machine_gpu_j, machine_ram_j) IS NOT NULL THEN
+    COALESCE(machine_cpu_j, 0) + COALESCE(machine_gpu_j, 0) + COALESCE(machine_ram_j, 0) END
+)"""
+_MEASURED = ", ".join(f"'{method}'" for method in sorted(MEASURED_METHODS))
+_MEASURED_J = " + ".join(
+    f"CASE WHEN method_{part} IN ({_MEASURED}) THEN COALESCE(machine_{part}_j, 0) ELSE 0 END"
+    for part in ("cpu", "gpu", "ram")
+)
+_SCALED = ("actual_g", "if_now_g", "if_static_g", "if_dynamic_g", "best_g")
+_MACHINE = f"""
+    SELECT {_MEASURED_J} AS measured_j,
+    {", ".join(f"{column} * machine_j / energy_j AS {column}" for column in _SCALED)},
+    (if_now_g - actual_g) * machine_j / energy_j - waiting_g AS saving_g, machine_j AS energy_j,
+    waiting_g, accounting, ended, deadline, static_assumed, uncovered_s, started, submitted, state,
+    rung, method_cpu, signal_kind, name, zone, provider, strategy, owner_host
+    FROM (SELECT *, {_MACHINE_J} AS machine_j FROM runs)
+"""
+_FROM: dict[Attribution, str] = {"job": "runs", "machine": f"({_MACHINE})"}
 
 WHERE = """
     state IN ('finished', 'lost') AND started IS NOT NULL
@@ -142,6 +175,11 @@ class Cell(NamedTuple):
         """How many runs there are."""
         return int(self.sums[0] or 0)
 
+    @property
+    def emitted_g(self) -> float | None:
+        """What they emitted, None if that is known of none."""
+        return self.sums[3]
+
 
 def cells(
     connection: sqlite3.Connection,
@@ -150,15 +188,20 @@ def cells(
     since: Instant | None,
     until: Instant | None,
     utc_offset_s: int,
+    attribution: Attribution = "job",
 ) -> list[Cell]:
-    """The runs submitted in `[since, until)`, added up by key, local day, rung, meter, signal."""
+    """The runs submitted in `[since, until)`, added up by key, local day, rung, meter, signal.
+
+    Energy and emissions are the job's, or those of the whole machine while it ran.
+    """
     values = {
         "since": float("-inf") if since is None else since,
         "until": float("inf") if until is None else until,
         "utc_offset_s": utc_offset_s,
     }
     statement = (
-        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM runs WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5"
+        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM {_FROM[attribution]} WHERE {WHERE}"
+        " GROUP BY 1, 2, 3, 4, 5"
     )
     return [_cell(loaded(row)) for row in connection.execute(statement, values)]
 

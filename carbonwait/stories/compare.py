@@ -14,7 +14,6 @@ from carbonwait.core.comparison import (
     verdict,
 )
 from carbonwait.core.errors import Mistake
-from carbonwait.core.forecaster import observed_hours
 from carbonwait.core.intensity_csv import IntensityFile
 from carbonwait.core.knowledge import IssuedHours, Knowledge
 from carbonwait.core.planner import ASSUMED_WINDOW
@@ -194,8 +193,7 @@ def _outcomes(
 
 
 def _knowledge(history: _History) -> Knowledge:
-    edges = history.actuals.edges
-    return Knowledge(observed_hours(history.actuals, edges[0], edges[-1]), history.issued)
+    return Knowledge.of(history.actuals, history.issued)
 
 
 def _history(

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import fmean, quantiles
 from typing import NamedTuple, Protocol
 
-from carbonwait.core.forecaster import HOUR_S, observed_hours
+from carbonwait.core.forecaster import HOUR_S
 from carbonwait.core.intensity_csv import IntensityFile, Row, parse
 from carbonwait.core.knowledge import IssuedHours, Knowledge
 from carbonwait.core.landscape import Landscape
@@ -98,14 +98,12 @@ class Raw:
 
 def from_the_past(grid: Grid) -> Knowledge:
     """Our forecast from nothing but what has been observed."""
-    edges = grid.actuals.edges
-    return Knowledge(observed_hours(grid.actuals, edges[0], edges[-1]))
+    return Knowledge.of(grid.actuals)
 
 
 def with_issues(grid: Grid) -> Knowledge:
     """Our forecast, issued ones corrected and blended in."""
-    edges = grid.actuals.edges
-    return Knowledge(observed_hours(grid.actuals, edges[0], edges[-1]), grid.issued)
+    return Knowledge.of(grid.actuals, grid.issued)
 
 
 def planned_once(sees: Sees, job: Job, submits: Starts) -> Starts:

@@ -19,12 +19,13 @@ from users import installed, missing
 from carbonwait import settings
 from carbonwait.cli.app import app
 from carbonwait.core import config
+from carbonwait.core.chain import FORMATS
 from carbonwait.core.config import STRATEGIES
 from carbonwait.core.records import Rung
 from carbonwait.grid.registry import NAMES
 from carbonwait.grid.zones import known_zone
 from carbonwait.stories.history import STATES
-from carbonwait.stories.report import KEYS
+from carbonwait.stories.report import ATTRIBUTIONS, KEYS, SIGNALS
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "man" / "carbonwait.1"
@@ -57,7 +58,8 @@ OPTIONS = options_by_command()
 COMMANDS = [words for words in OPTIONS if words]
 TOP = {words[0] for words in COMMANDS}
 VALUES = {"--provider": set(NAMES), "--strategy": set(STRATEGIES), "--by": set(KEYS)}
-VALUES |= {"--state": set(STATES)}
+VALUES |= {"--state": set(STATES), "--attribution": set(ATTRIBUTIONS), "--signal": set(SIGNALS)}
+VALUES |= {"--format": set(FORMATS)}
 TAKERS = [(words, option) for option in VALUES for words in OPTIONS if option in OPTIONS[words]]
 
 

@@ -1,0 +1,129 @@
+"""Every run with what it rests on, oldest first, a few hundred at a time.
+
+The trap: a lock held over a million rows would keep running jobs from writing. Each few hundred
+are read by themselves, and runs that were added meanwhile are left out, so that the number of rows
+that was told at first is the number that comes.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from carbonwait.core.records import Decision, Instant, Pause, Run
+from carbonwait.ledger import rows
+from carbonwait.ledger.connection import in_words
+
+_AT_ONCE = 400
+
+
+class Provenance(NamedTuple):
+    """Where intensities are from; `version` is a digest of them and of these other fields."""
+
+    version: str
+    provider: str | None
+    zone: str | None
+    rung: str
+    signal: str
+    scope: str
+    issued: Instant | None
+    retrieved: Instant
+
+
+class PriceProvenance(NamedTuple):
+    """Where prices are from; `version` as in `Provenance`."""
+
+    version: str
+    provider: str
+    zone: str | None
+    currency: str
+    kind: str
+    retrieved: Instant
+
+
+class Record(NamedTuple):
+    """A run, its decisions and pauses, and where its intensities and prices are from."""
+
+    run: Run
+    decisions: Sequence[Decision]
+    pauses: Sequence[Pause]
+    planned_on: Provenance | None
+    accounted_with: Provenance | None
+    priced_with: PriceProvenance | None
+
+
+_RUN = ", ".join(f"runs.{column}" for column in rows.RUN_COLUMNS)
+_PROVENANCE = ", ".join(["lower(hex(digest))", *Provenance._fields[1:]])
+_PRICES = ", ".join(["lower(hex(digest))", *PriceProvenance._fields[1:]])
+_DECISION = ", ".join(rows.DECISION_COLUMNS)
+
+
+def all_records(connection: sqlite3.Connection, path: Path) -> tuple[int, Iterator[Record]]:
+    """How many runs there are, and one record of each. Both raise LedgerUnavailable."""
+    with in_words(path):
+        found = connection.execute("SELECT COUNT(*), COALESCE(MAX(rowid), 0) FROM runs").fetchone()
+    count, last_row = found
+    return count, _records(connection, path, last_row)
+
+
+def _records(connection: sqlite3.Connection, path: Path, last_row: int) -> Iterator[Record]:
+    statement = (
+        f"SELECT {_RUN}, planned_series, accounted_series, cost_prices FROM runs"
+        f" WHERE id > ? AND rowid <= ? ORDER BY id LIMIT {_AT_ONCE}"
+    )
+    after: Any = ""
+    while True:
+        with in_words(path):
+            found = connection.execute(statement, (after, last_row)).fetchall()
+            few = _completed(connection, found)
+        if not found:
+            return
+        yield from few
+        after = found[-1][0]
+
+
+def _completed(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> list[Record]:
+    ids = [row[0] for row in found]
+    decisions = _of_runs(connection, f"run_id, {_DECISION} FROM decisions", "position", ids)
+    pauses = _of_runs(connection, "run_id, begun, ended FROM pauses", "begun", ids)
+    used = {number for row in found for number in row[-3:-1]}
+    series = _by_number(connection, f"id, {_PROVENANCE} FROM series", used)
+    prices = _by_number(connection, f"id, {_PRICES} FROM prices", {row[-1] for row in found})
+    records = []
+    for row in found:
+        *values, planned, accounted, priced = row
+        records.append(
+            Record(
+                rows.run_from(rows.loaded(values)),
+                [Decision(*rows.loaded(values)) for values in decisions.get(row[0], ())],
+                [Pause(*values) for values in pauses.get(row[0], ())],
+                Provenance(*series[planned]) if planned in series else None,
+                Provenance(*series[accounted]) if accounted in series else None,
+                PriceProvenance(*prices[priced]) if priced in prices else None,
+            )
+        )
+    return records
+
+
+def _of_runs(
+    connection: sqlite3.Connection, what: str, order: str, ids: Sequence[Any]
+) -> dict[Any, list[rows.Row]]:
+    marks = ", ".join("?" * len(ids))
+    found: dict[Any, list[rows.Row]] = {}
+    statement = f"SELECT {what} WHERE run_id IN ({marks}) ORDER BY {order}"
+    for run_id, *values in connection.execute(statement, ids):
+        found.setdefault(run_id, []).append(values)
+    return found
+
+
+def _by_number(
+    connection: sqlite3.Connection, what: str, numbers: Collection[int | None]
+) -> dict[int, list[Any]]:
+    wanted = sorted(number for number in numbers if number is not None)
+    found: dict[int, list[Any]] = {}
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = wanted[first : first + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        for number, *values in connection.execute(f"SELECT {what} WHERE id IN ({marks})", some):
+            found[number] = rows.loaded(values)
+    return found
