@@ -27,16 +27,21 @@ def _export(kind: str) -> int:
 
     from carbonwait.cli.export_rows import TEMPLATE, export_rows
     from carbonwait.core.chain import FORMATS, Format, written
-    from carbonwait.core.errors import Mistake
+    from carbonwait.core.errors import Mistake, Unavailable
     from carbonwait.stories.export import every_run
 
     if kind not in FORMATS:
         raise Mistake(f"--format {kind!r} is not one of {', '.join(FORMATS)}")
     with every_run(os.environ, time.time()) as (count, records):
         rows = export_rows(count, records)
-        # UTF-8 whatever the terminal has: the chain is over bytes.
         for piece in written(cast("Format", kind), rows, TEMPLATE):
-            sys.stdout.buffer.write(piece)
+            try:
+                # UTF-8 whatever the terminal has: the chain is over bytes.
+                sys.stdout.buffer.write(piece)
+            except OSError as error:
+                raise Unavailable(
+                    f"standard output cannot be written ({error.strerror}); the rows are not whole"
+                ) from None
     return 0
 
 

@@ -1,11 +1,10 @@
 """The rows of `carbonwait export`: the item of `runs` and every input behind its figures."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 
 from carbonwait import __version__
 from carbonwait.cli.documents import SCHEMA, Document, run_document
-from carbonwait.core.records import Instant, Owner, Run
+from carbonwait.core.records import Cost, Instant, Owner, Run
 from carbonwait.core.units import JOULES_PER_KWH, format_instant
 from carbonwait.ledger.trail import PriceProvenance, Provenance, Record
 from carbonwait.stories.export import Terms, ghg_scope, terms_of
@@ -28,7 +27,7 @@ def export_row(number: int, count: int, record: Record) -> Document:
         "rows": count,
         **run_document(run, record.decisions),
         # A column is there whether or not this run has a figure for it.
-        "cost": asdict(run.cost),
+        "cost": {name: getattr(run.cost, name) for name in Cost.__slots__},
         "pauses": [{"start": _instant(p.start), "end": _instant(p.end)} for p in record.pauses],
         "host": run.owner.host.partition("/")[0],
         "gpus": run.gpus,

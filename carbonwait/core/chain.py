@@ -75,7 +75,7 @@ def _written_csv(rows: Iterable[Row], names: list[str]) -> Iterator[bytes]:
     yield heading + b"\n"
     for row in rows:
         # A command line may hold bytes that are no UTF-8.
-        text = ",".join(cell(value) for _, value in flat(row)).encode(errors="backslashreplace")
+        text = ",".join(_cells(row)).encode(errors="backslashreplace")
         previous = link(previous, text)
         yield text + b"," + previous.encode() + b"\n"
 
@@ -87,6 +87,20 @@ def flat(row: Row, before: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{before}{name}_")
         else:
             yield before + name, value
+
+
+def _cells(row: Row) -> Iterator[str]:
+    """The cells of `flat`; most are of a kind that is quickly told."""
+    for value in row.values():
+        kind = type(value)
+        if value is None:
+            yield ""
+        elif kind is float:
+            yield repr(value)
+        elif kind is dict:
+            yield from _cells(value)
+        else:
+            yield cell(value)
 
 
 def cell(value: Any) -> str:

@@ -164,3 +164,9 @@ def test_a_command_of_any_length_can_be_checked(user: User) -> None:
     path = Path(user.home / "runs")
     path.write_bytes(exported(user, "csv"))
     assert user.run("export", "--verify", str(path)).returncode == 0
+
+
+def test_a_full_disk_is_one_line_and_no_success(keeper: User) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = keeper.run("export", stdout=full)
+    assert result.returncode != 0
