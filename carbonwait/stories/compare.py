@@ -25,12 +25,12 @@ from carbonwait.core.replay import (
     clear_submits,
     dynamic_starts,
     full_hours,
-    interruptible_runs,
     learnt_static_starts,
     oracle_starts,
     replay_starts,
     static_starts,
 )
+from carbonwait.core.replay_pausing import interruptible_runs
 from carbonwait.core.series import Series
 from carbonwait.core.units import JOULES_PER_KWH, format_span, parse_span, parse_when
 from carbonwait.core.windows import Window, openings, parse_moments, parse_window

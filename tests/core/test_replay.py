@@ -20,13 +20,13 @@ from carbonwait.core.replay import (
     clear_submits,
     dynamic_starts,
     full_hours,
-    interruptible_runs,
     learnt_static_starts,
     oracle_starts,
     replay_starts,
     static_starts,
     within,
 )
+from carbonwait.core.replay_pausing import interruptible_runs
 from carbonwait.core.series import Series, Slot
 from carbonwait.core.windows import openings, parse_window
 
