@@ -157,9 +157,7 @@ class _Merger:
     def _source(self, table: str, number: int) -> int:
         columns = ("digest", "points", *_SOURCES[table])
         names = ", ".join(columns)
-        row = self._theirs.execute(
-            f"SELECT {names} FROM {table} WHERE id = ?", (number,)
-        ).fetchone()
+        (row,) = self._read(f"SELECT {names} FROM {table} WHERE id = ?", (number,))
         unpacked = rows.unpacked if table == "series" else rows.unpacked_prices
         unpacked(row[1:])  # Raises ValueError for what is not sound.
         if not isinstance(row[0], bytes):
