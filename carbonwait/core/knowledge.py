@@ -87,10 +87,18 @@ class Knowledge:
     """What has been observed up to some moment, and learnt from it; moments are ascending.
 
     `observed` are the hours in ascending order; no hour is taken before it has ended. Where slots
-    may end later than the hours that they lie in, take `Knowledge.of`.
+    may end later than the hours that they lie in, take `Knowledge.of`. How good forecasts are is
+    judged by one in `judged_every_h` hours: all of them tell little more, and take their time.
     """
 
-    def __init__(self, observed: Iterator[ObservedHour], issued: IssuedHours | None = None) -> None:
+    def __init__(
+        self,
+        observed: Iterator[ObservedHour],
+        issued: IssuedHours | None = None,
+        *,
+        judged_every_h: int = 1,
+    ) -> None:
+        self._judged_every_h = judged_every_h
         self._observed = ((start + HOUR_S, start, mean) for start, mean in observed)
         self._next = next(self._observed, None)
         self._issued = issued
@@ -143,7 +151,8 @@ class Knowledge:
                 continue
             hour = int(start // HOUR_S)
             if self._issued is not None and start >= now - _LEARN_FROM_S:
-                self._blend(start, hour, FADED_H)
+                if hour % self._judged_every_h == 0:
+                    self._blend(start, hour, FADED_H)
                 said = self._issued.hours(start, hour, 1)[0]
                 self._issues.learn(hour, mean, said)
             self._history.observe(hour, mean)

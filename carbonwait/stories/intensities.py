@@ -42,8 +42,11 @@ _HORIZON_S = 72 * 3600.0
 _STALE_S = 24 * 3600.0
 _OBSERVE_EVERY_S = 3 * 3600.0
 _OBSERVE_BACK_S = 14 * 86400.0
-# What a forecast has to show before it is corrected.
-_TRUSTED_S = 30 * 86400.0
+# What a forecast has to show before it is corrected. Looking further back would tell little more,
+# and a plan is not to take its time.
+_TRUSTED_S = 20 * 86400.0
+_LOOK_BACK_TO_JUDGE_S = 56 * 86400.0
+_JUDGED_EVERY_H = 7
 _LEAST_ISSUES = 3
 _TYPICAL_BACK_S = 4 * HOUR_S
 # Observations are revised for about a day after they have first been published.
@@ -244,8 +247,8 @@ class Intensities:
         """The file's forecasts, corrected by how earlier ones have erred; no gap is filled."""
         if self._file_knowledge is None:
             actuals = rows.actuals()
-            hours = observed_hours(actuals, now - LOOK_BACK_S, rows.ends)
-            self._file_knowledge = Knowledge(hours, rows.issued())
+            hours = observed_hours(actuals, now - _LOOK_BACK_TO_JUDGE_S, rows.ends)
+            self._file_knowledge = Knowledge(hours, rows.issued(), judged_every_h=_JUDGED_EVERY_H)
         return self._file_knowledge.outlook(now, rows.ends, fill=False)
 
     def _live(self, now: Instant, _until: Instant) -> Outlook | None:
@@ -312,8 +315,9 @@ class Intensities:
         issues = self._history.issues(self._source, now - _TRUSTED_S, now + 1)
         if len(issues) < _LEAST_ISSUES:
             return found
-        hours = self._history.hours(self._source, now - LOOK_BACK_S, now)
-        knowledge = Knowledge(iter(hours), issued_by(issues, found.series))
+        hours = self._history.hours(self._source, now - _LOOK_BACK_TO_JUDGE_S, now)
+        issued = issued_by(issues, found.series)
+        knowledge = Knowledge(iter(hours), issued, judged_every_h=_JUDGED_EVERY_H)
         series = knowledge.outlook(now, found.series.edges[-1], fill=False)
         return replace(found, series=series.over(found.series))
 
