@@ -14,14 +14,12 @@ from math import inf
 from signal import SIGCHLD, SIGTERM, SIGTSTP, SIGWINCH, Signals, struct_siginfo
 from typing import TYPE_CHECKING
 
-from carbonwait.core.attribution import merged_rows, slots_between
-from carbonwait.core.errors import CannotRun, MeterUnavailable, Mistake
+from carbonwait.core.errors import CannotRun, Mistake
 from carbonwait.core.ids import new_id
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import Decision, Instant, Run
 from carbonwait.core.secrets import masked
 from carbonwait.core.series import Series
-from carbonwait.metering.keeper import Keeper
 from carbonwait.process import cpu
 from carbonwait.process.child import (
     Child,
@@ -40,6 +38,7 @@ from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, price, settle
 from carbonwait.stories.allocation import allocation_warning
 from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.job_meter import JobMeter
 from carbonwait.stories.locking import LOCK_HELD, take_lock
 from carbonwait.stories.planning import (
     Forethought,
@@ -58,10 +57,6 @@ if TYPE_CHECKING:
 
 # CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
 _METER_LEAD_S = 5.0
-# What has been metered is stored often at first and once a minute in the long run, so that a
-# process that is killed loses a fifth of it at the most.
-_KEEP_FIRST_S = 5.0
-_KEEP_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +125,9 @@ class _Job:
         self.clock = clock
         self.voice = voice
         self.recorder = recorder
-        self.meter: Keeper | None = None
-        self.kept_s = self.started_s = 0.0
+        sample_s = request.sample_s if request.meter else None
+        self.meter = JobMeter(sample_s, environment, queue.inherited_mask, voice)
+        self.started_s = 0.0
         self.seen = Series()
         self.pauses: Pauses | None = None
         self.told_to_start = False
@@ -213,7 +209,7 @@ class _Job:
                 self.voice,
                 on_plan=self.keep_plan,
                 lead_s=_METER_LEAD_S,
-                on_lead=self.start_meter,
+                on_lead=self.meter.start,
             )
         except Exception as error:  # noqa: BLE001 (a fault of ours never stops the job)
             self.voice.fault(f"the wait failed ({error!r}); starting at once")
@@ -221,7 +217,7 @@ class _Job:
 
     def abort(self, signum: int) -> Outcome:
         """End without having run the command, by the signal that said so."""
-        self.drop_meter()
+        self.meter.abandon()
         self.record.state = "aborted"
         self.record.ended = self.clock.wall()
         self.record.term_signal = _name(signum)
@@ -236,7 +232,7 @@ class _Job:
             # A terminal sends these to us alone.
             self.queue.take_also(SIGTSTP, SIGWINCH)
         busy_s = cpu.busy_s()
-        self.started_s = self.kept_s = self.clock.elapsed()
+        self.started_s = self.clock.elapsed()
         self.record.started = self.clock.wall()
         try:
             mask = self.queue.inherited_mask
@@ -246,23 +242,10 @@ class _Job:
             self.abort(SIGTERM)
             raise
         self.record.state = "running"
-        self.unharmed("metering", self.start_meter)
+        self.unharmed("metering", self.meter.start)
         self.recorder.save(self.record)
         self.unharmed("the status line", lambda: self.voice.started(self.record))
         return child, busy_s
-
-    def start_meter(self) -> None:
-        """Start the meter process unless it is not wanted; if it runs, a row ends here."""
-        if self.meter is not None:
-            self.meter.mark()
-        if self.meter is not None or not self.request.meter:
-            return
-        try:
-            self.meter = Keeper.start(
-                self.request.sample_s, self.environment, self.queue.inherited_mask
-            )
-        except MeterUnavailable as unavailable:
-            self.voice.fault(f"{unavailable}; the run is not metered")
 
     def watch(self, child: Child) -> Ended:
         """Pass signals on and collect energy until the command ends."""
@@ -272,9 +255,8 @@ class _Job:
                 return state
             if isinstance(state, Stopped):
                 self.stopped()
-            self.look_after_meter()
-            meter_s = self.meter.look_within_s if self.meter else None
-            wake_s = min(inf if meter_s is None else meter_s, self.step())
+            self.meter.look_after(self.clock.elapsed() - self.started_s, self.keep_energy)
+            wake_s = min(self.meter.look_within_s, self.step())
             info = self.queue.next(wake_s if wake_s < inf else None)
             if info is not None and info.si_signo != SIGCHLD:
                 self.take(child, info)
@@ -351,33 +333,6 @@ class _Job:
 
     # --- its energy ---
 
-    def look_after_meter(self) -> None:
-        """Take in rows and store them now and then; do without the meter if that fails."""
-        try:
-            self.collect()
-            elapsed_s = self.clock.elapsed()
-            run_s = elapsed_s - self.started_s
-            if elapsed_s - self.kept_s >= min(_KEEP_EVERY_S, max(_KEEP_FIRST_S, run_s / 5)):
-                self.kept_s = elapsed_s
-                self.keep_energy()
-        except Exception as error:  # noqa: BLE001 (a fault of ours never touches the job)
-            self.voice.fault(f"metering failed ({error!r}); the run goes on without it")
-            self.drop_meter()
-
-    def drop_meter(self) -> None:
-        """Do without the meter from now on."""
-        if self.meter is not None:
-            self.meter.abandon()
-            self.meter = None
-
-    def collect(self) -> None:
-        """Take in what the meter has said; tell of what has failed."""
-        if self.meter is None:
-            return
-        self.meter.poll()
-        for fault in self.meter.faults():
-            self.voice.fault(fault)
-
     def now(self) -> Instant:
         """The wall clock, or the time that has passed since the start if it has been set back."""
         started = self.record.started or self.record.submitted
@@ -385,7 +340,7 @@ class _Job:
 
     def keep_energy(self) -> None:
         """Store what has been metered so far, should this process not live to the end."""
-        if self.meter is None or self.record.started is None:
+        if self.record.started is None:
             return
         now = self.now()
         # The meter may have been there before the command: its start is an edge as well.
@@ -394,10 +349,7 @@ class _Job:
             # Rows are put together, but never those of running and of standing still.
             standing = chain(*((p.start, p.end or now) for p in self.pauses.found))
             edges = sorted({*edges, *standing})
-        self.meter.rows[:] = merged_rows(self.meter.rows, edges)
-        self.recorder.energy(
-            self.record, slots_between(self.meter.rows, self.record.started, now, edges)
-        )
+        self.recorder.energy(self.record, self.meter.slots(self.record.started, now, edges))
 
     def finish(self, thought: Forethought, ended: Ended, busy_before: float | None) -> None:
         """Record how the command ended, and what it used and emitted."""
@@ -434,16 +386,14 @@ class _Job:
     def account(self, thought: Forethought, ended: Ended, busy_s: float | None) -> None:
         """Close the meter and write energies and figures into the record."""
         intensities = self.preparation.intensities
-        if self.meter is not None:
-            self.meter.finish()
-            self.collect()
+        self.meter.finish()
         series = intensities.to_account_with(self.seen, self.clock.wall())
         metered = Metered(
-            rows=self.meter.rows if self.meter else (),
-            info=self.meter.info if self.meter else None,
+            rows=self.meter.rows,
+            info=self.meter.info,
             usage=ended.usage,
             busy_s=busy_s,
-            others=self.recorder.others(self.record) if self.meter else (),
+            others=self.recorder.others(self.record) if self.meter.rows else (),
             pauses=self.pauses.found if self.pauses else (),
         )
         if metered.info is not None and metered.info.methods.cpu == "rapl":
