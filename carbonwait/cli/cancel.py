@@ -7,7 +7,7 @@ from carbonwait.cli import options
 
 def cancel(run_id: options.RunId) -> int:
     """End a waiting run as Ctrl-C does, or send the command of a running one SIGTERM."""
-    from carbonwait.cli.output import say
+    from carbonwait.cli.output import put, say
     from carbonwait.cli.texts import ended_line
     from carbonwait.process.clock import SystemClock
     from carbonwait.stories import control
@@ -17,5 +17,5 @@ def cancel(run_id: options.RunId) -> int:
         still = "" if told.done else "still "
         say(f"run {told.run.id} has been told to end, and is {still}{told.run.state}")
         return 1
-    print(ended_line(told.run))
+    put(ended_line(told.run))
     return 0

@@ -46,12 +46,12 @@ def _export(kind: str) -> int:
 
 
 def _verify(path: Path) -> int:
-    from carbonwait.cli.output import say
+    from carbonwait.cli.output import put, say
     from carbonwait.stories import export as story
 
     found = story.verify(path)
     if found.fault is not None:
         say(f"{path}: {found.fault}")
         return 1
-    print(f"{path}: whole, {found.rows} rows, sha256 {found.sha256}")
+    put(f"{path}: whole, {found.rows} rows, sha256 {found.sha256}")
     return 0

@@ -13,7 +13,7 @@ def import_(
     ],
 ) -> int:
     """Take in the runs of other ledgers; of a run in both the more complete record stays."""
-    from carbonwait.cli.output import say
+    from carbonwait.cli.output import put, say
     from carbonwait.stories.merge import merge_ledgers
 
     status = 0
@@ -23,5 +23,5 @@ def import_(
             status = 1
         else:
             added, replaced, kept = outcome.merged
-            print(f"{outcome.path}: {added} new, {replaced} more complete, {kept} as they were")
+            put(f"{outcome.path}: {added} new, {replaced} more complete, {kept} as they were")
     return status

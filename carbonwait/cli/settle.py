@@ -24,7 +24,7 @@ def settle(
     json: options.Json = False,
 ) -> None:
     """Fetch actual intensities for runs that are pending, and work out their figures again."""
-    from carbonwait.cli.output import print_json, say
+    from carbonwait.cli.output import print_json, put, say
     from carbonwait.settings import read_settings
     from carbonwait.stories.settle import settle as settle_runs
 
@@ -38,6 +38,6 @@ def settle(
         print_json({"schema": 1, **counts, **said})
         return
     runs = "run" if done.settled == 1 else "runs"
-    print(f"{done.settled:,} {runs} settled, {done.pending:,} pending, {done.revised:,} revised.")
+    put(f"{done.settled:,} {runs} settled, {done.pending:,} pending, {done.revised:,} revised.")
     for note in done.notes:
-        print(f"Pending: {note}.")
+        put(f"Pending: {note}.")

@@ -7,7 +7,7 @@ from carbonwait.cli import options
 
 def start(run_id: options.RunId) -> int:
     """Start a waiting run now; a paused one goes on."""
-    from carbonwait.cli.output import say
+    from carbonwait.cli.output import put, say
     from carbonwait.process.clock import SystemClock
     from carbonwait.stories import control
 
@@ -16,5 +16,5 @@ def start(run_id: options.RunId) -> int:
         still = "" if told.done else "still "
         say(f"run {told.run.id} has been told to start, and is {still}{told.run.state}")
         return 1
-    print(f"run {told.run.id}: started")
+    put(f"run {told.run.id}: started")
     return 0

@@ -203,7 +203,8 @@ class Meter:
 
     def _ended(self) -> None:
         status = self._reaped(within_s=_GOING_S)
-        if self._stopping and status == 0:
+        # On a busy machine it may have said all that it had to, and not be gone yet.
+        if self._stopping and not status:
             self.abandon()
             return
         how = "closed its pipe"

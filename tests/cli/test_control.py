@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP, SIGTERM, SIGUSR1
 
 import pytest
 import sample_runs
@@ -155,33 +157,48 @@ def test_a_command_that_does_not_end_is_said_to_be_running_still(
     assert (told.done, told.run.state) == (False, "running")
 
 
+@contextmanager
+def before_it_listens(user: User, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A run that is stopped after it has blocked its signals and before it has a command."""
+    for _ in range(20):
+        with user.start("run", "-q", "--no-meter", *arguments) as job:
+            while not blocks(job.pid, SIGTERM):
+                assert job.poll() is None
+            os.kill(job.pid, SIGSTOP)
+            if not Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text():
+                yield job
+                return
+            # It was faster than this process; another one may not be.
+            os.kill(job.pid, SIGCONT)
+    pytest.fail("no run could be stopped in time")
+
+
+def blocks(pid: int, signum: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next(row.split()[1] for row in status.splitlines() if row.startswith("SigBlk"))
+    return bool(int(mask, 16) >> (signum - 1) & 1)
+
+
 @pytest.mark.parametrize("strategy", ["--now", "--static"])
 @pytest.mark.parametrize("signum", [2, 15])
 def test_a_signal_that_comes_before_anybody_listens_ends_it_all_the_same(
     user: User, strategy: str, signum: int
 ) -> None:
-    config = user.home / "pipe"
-    os.mkfifo(config)
-    user.environ["CARBONWAIT_CONFIG"] = str(config)
-    with user.start("run", strategy, "-q", "--no-meter", "touch", "ran") as job:
-        # It can be opened for writing once it is open for reading, with the signals blocked.
-        with config.open("w"):
-            job.send_signal(signum)
+    with before_it_listens(user, strategy, "touch", "ran") as job:
+        job.send_signal(signum)
+        job.send_signal(SIGCONT)
         job.communicate(timeout=PATIENCE_S)
-    assert job.returncode == -signum
+        assert job.returncode == -signum
     assert not (user.home / "ran").exists()
     assert recorded(user.ledger)[0].state == "aborted"
 
 
 def test_a_sigusr1_that_comes_before_anybody_listens_is_not_the_commands(user: User) -> None:
-    config = user.home / "pipe"
-    os.mkfifo(config)
-    user.environ["CARBONWAIT_CONFIG"] = str(config)
-    with user.start("run", "--now", "-q", "--no-meter", "sh", "-c", "exit 3") as job:
-        with config.open("w"):
-            job.send_signal(10)
+    with before_it_listens(user, "--now", "sh", "-c", "exit 3") as job:
+        job.send_signal(SIGUSR1)
+        job.send_signal(SIGCONT)
         job.communicate(timeout=PATIENCE_S)
-    assert job.returncode == 3
+        assert job.returncode == 3
 
 
 # --- who is told, and who is not ----------------------------------------------------------------
