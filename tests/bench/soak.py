@@ -274,12 +274,14 @@ class Soak:
     def fault_of(self, one: OneRun, rows: list[dict[str, object]]) -> str:
         """What is wrong with a run, empty if nothing is."""
         said = one.errors.read_text(errors="replace")
-        if said.endswith("KeyboardInterrupt\n") and not rows and signal.SIGINT in one.to_wrapper:
+        ran, ended = one.mark.exists(), one.ended
+        interrupted = said.endswith("KeyboardInterrupt\n") and signal.SIGINT in one.to_wrapper
+        if interrupted and ended in {1, -signal.SIGINT} and not ran and not rows:
             # Python itself was still starting.
-            said = ""
+            self.counts["interrupted before carbonwait began"] += 1
+            return ""
         if "Traceback" in said or "fault of its own" in said or " failed (" in said:
             return "failed"
-        ran, ended = one.mark.exists(), one.ended
         if ended is None or (ended >= 0 and (ended != one.status or not ran)):
             return "has a wrong status"
         if ended < 0 and -ended not in one.to_wrapper | one.to_command:
