@@ -2,8 +2,8 @@
 
 A spool file holds one complete record as JSON. It is never written to again: a later state of the
 run goes into a file of its own, so that who takes one in and removes it removes just that. What is
-damaged, of another user or no regular file is left alone. Of a run of which the ledger knows more, be it its
-end, nothing is taken in: it may be settled by now.
+damaged, of another user or no regular file is left alone. Of a run of which the ledger knows more,
+be it its end, nothing is taken in: it may be settled by now.
 """
 
 import json
