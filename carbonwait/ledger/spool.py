@@ -1,8 +1,9 @@
 """Where a run goes that the ledger does not take: a private file, taken in later.
 
-A spool file holds one complete record as JSON and is replaced in one step. What is damaged, of
-another user or no regular file is left alone. Of a run of which the ledger knows more, be it its
-end, nothing is taken in: it may be settled by now.
+A spool file holds one complete record as JSON. It is never written to again: a later state of the
+run goes into a file of its own, so that who takes one in and removes it removes just that. What is
+damaged, of another user or no regular file is left alone. Of a run of which the ledger knows more,
+be it its end, nothing is taken in: it may be settled by now.
 """
 
 import json
@@ -45,10 +46,12 @@ class SpoolRecord(NamedTuple):
 
 
 def spool(record: SpoolRecord, folders: Sequence[Path]) -> Path | None:
-    """Write a record to the first folder that takes it, over an earlier one; None if none does."""
+    """Write a record to a new file in the first folder that takes it; None if none does."""
     text = json.dumps(_document(record))
+    # In order of time among the files of one run, whatever the wall clock does.
+    name = f"{_PREFIX}{record.run.id}-{time.monotonic_ns():020}.json"
     for folder in folders:
-        path = folder / f"{_PREFIX}{record.run.id}.json"
+        path = folder / name
         with suppress(Exception):
             make_private_folder(folder)
             _write(path, text)

@@ -196,27 +196,26 @@ class Soak:
         ledger = self.data / "ledger.db"
         victim, mode = self.chance.choice([(self.data, 0o500), (self.data, 0), (ledger, 0o400)])
         if victim.exists():
-            before = victim.stat().st_mode & 0o777
             victim.chmod(mode)
             self.counts["permission denied"] += 1
-            self.later(0.2, 2, lambda: victim.chmod(max(before, 0o600)))
+            self.later(0.2, 2, lambda: victim.chmod(0o700 if victim == self.data else 0o600))
 
     # --- the loop -------------------------------------------------------------------------------
 
     def go(self) -> None:
-        by_pid: dict[int, OneRun] = {}
         while self.events or any(one.ended is None for one in self.runs):
             now = time.monotonic()
             while self.events and self.events[0][0] <= now:
                 heapq.heappop(self.events)[2]()
-            by_pid = {one.pid: one for one in self.runs if one.pid}
-            self.reap(by_pid)
+            # Numbers of processes come round again.
+            self.reap({one.pid: one for one in self.runs if one.pid and one.ended is None})
             for one in self.runs:
                 since_s = now - one.last_event
                 if one.pid and one.ended is None and since_s > one.sleep_s + PATIENCE_S:
                     self.wrong.append(f"run {one.number} hangs: {state_of(one.pid)}")
-                    self.send(one.pid, signal.SIGKILL)
                     one.last_event = now
+                    if not self.send(one.pid, signal.SIGKILL):
+                        one.ended = 0
             time.sleep(TICK_S)
         self.data.chmod(0o700)
         self.wait_for_strays()
@@ -274,12 +273,14 @@ class Soak:
     def fault_of(self, one: OneRun, rows: list[dict[str, object]]) -> str:
         """What is wrong with a run, empty if nothing is."""
         said = one.errors.read_text(errors="replace")
-        if said.endswith("KeyboardInterrupt\n") and not rows and signal.SIGINT in one.to_wrapper:
+        ran, ended = one.mark.exists(), one.ended
+        interrupted = said.endswith("KeyboardInterrupt\n") and signal.SIGINT in one.to_wrapper
+        if interrupted and ended in {1, -signal.SIGINT} and not ran and not rows:
             # Python itself was still starting.
-            said = ""
+            self.counts["interrupted before carbonwait began"] += 1
+            return ""
         if "Traceback" in said or "fault of its own" in said or " failed (" in said:
             return "failed"
-        ran, ended = one.mark.exists(), one.ended
         if ended is None or (ended >= 0 and (ended != one.status or not ran)):
             return "has a wrong status"
         if ended < 0 and -ended not in one.to_wrapper | one.to_command:

@@ -14,6 +14,7 @@ from sample_runs import NOON, SLOTS, finished, priced, run, stored
 
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.records import Cost, Decision, Emissions, Energy, Pause
+from carbonwait.ledger import spool as module
 from carbonwait.ledger.spool import SpoolRecord, collect, spool, waiting
 from carbonwait.ledger.store import Ledger
 
@@ -257,12 +258,33 @@ def test_a_run_goes_forward_only(
         assert ledger.run("a1").state == state
 
 
-def test_a_record_is_replaced_in_one_step(folders: list[Path]) -> None:
-    for state in ("waiting", "running"):
-        path = spool(SpoolRecord(run("a1", state=state)), folders)
-    assert path is not None
-    assert [file.name for file in folders[0].iterdir()] == [path.name]
-    assert json.loads(path.read_text())["run"]["state"] == "running"
+def test_a_later_state_that_comes_while_an_earlier_one_is_taken_in_is_not_lost(
+    folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = module._read
+
+    def read_and_be_late(path: Path) -> SpoolRecord:
+        found = read(path)
+        spool(RECORD, folders)
+        return found
+
+    spool(SpoolRecord(run("a1")), folders)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_read", read_and_be_late)
+            collect(ledger, folders)
+        collect(ledger, folders)
+        assert ledger.run("a1") == RECORD.run
+
+
+def test_of_several_states_of_a_run_the_last_one_counts(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    for busy_s in range(12):
+        spool(SpoolRecord(run("a1", state="running", busy_s=float(busy_s))), folders)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert collect(ledger, folders) == 12
+        assert ledger.run("a1").busy_s == 11
 
 
 def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:
