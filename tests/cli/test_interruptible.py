@@ -47,7 +47,9 @@ def parent(pid: int) -> int:
 
 def watchers() -> set[int]:
     """The watcher processes of this machine."""
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], stdout=subprocess.PIPE, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-ewwo", "pid=,args="], stdout=subprocess.PIPE, check=True
+    ).stdout
     lines = [line.split(None, 1) for line in listed.decode(errors="replace").splitlines()]
     return {int(pid) for pid, args in lines if "process/watcher.py" in args and "-I -S" in args}
 
