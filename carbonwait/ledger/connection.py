@@ -57,6 +57,7 @@ def connect(
             timeout=busy_timeout_s,
             isolation_level=None,
         )
+        _mend_journal(path)
         try:
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -135,6 +136,18 @@ def _make_private_file(path: Path) -> None:
         with suppress(OSError):
             os.fchmod(descriptor, 0o600)
         os.close(descriptor)
+
+
+def _mend_journal(path: Path) -> None:
+    """Let SQLite undo what a killed writer left half done, if the ledger was read-only just then.
+
+    The journal had the ledger's mode, and without write access nobody could open either again.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    with suppress(OSError):
+        state = journal.lstat()
+        if stat.S_ISREG(state.st_mode) and not state.st_mode & stat.S_IWUSR:
+            journal.chmod(0o600)
 
 
 def _uri(path: Path, mode: str) -> str:

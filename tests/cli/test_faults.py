@@ -3,7 +3,6 @@
 Its status is its own, there is one line at the most, and no run is missing afterwards.
 """
 
-import ctypes
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import privileges
 import pytest
 from sample_runs import NOON, finished, run
 from users import PROGRAM, User, installed
@@ -209,21 +209,13 @@ def test_a_read_only_home_costs_a_line_and_no_run(user: User) -> None:
         subprocess.run(["umount", "-l", str(home)], check=True)
 
 
-def without_privileges() -> None:
-    """Take from root what makes file modes count for nothing; for `preexec_fn`."""
-    if os.getuid() == 0:
-        prctl = ctypes.CDLL(None).prctl
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-
 def test_a_folder_that_may_not_even_be_looked_into_is_told_in_one_line(user: User) -> None:
     closed = user.home / "closed"
     closed.mkdir(mode=0)
     user.environ["CARBONWAIT_LEDGER"] = str(closed / "l.db")
-    ended_well(user.job(*JOB, preexec_fn=without_privileges), b"the run is kept in")
+    ended_well(user.job(*JOB, preexec_fn=privileges.drop), b"the run is kept in")
     for words in (["runs"], ["report"]):
-        looked = user.run(*words, preexec_fn=without_privileges)
+        looked = user.run(*words, preexec_fn=privileges.drop)
         assert (looked.returncode, looked.stderr.count(b"\n")) == (1, 1)
     closed.chmod(0o700)
     assert [found["exit_code"] for found in runs(user)] == [7]

@@ -1,6 +1,5 @@
 """What is recorded is private, and holds no secrets."""
 
-import ctypes
 import json
 import os
 import stat
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import privileges
 import pytest
 from grid_server import Answer, GridServer
 from users import User
@@ -32,14 +32,6 @@ INTENSITIES = {
         for hour in range(-2, 30)
     ]
 }
-
-
-def without_privileges() -> None:
-    """Take from root what makes file modes count for nothing; for `preexec_fn`."""
-    if os.getuid() == 0:
-        prctl = ctypes.CDLL(None).prctl
-        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 def runs(user: User) -> list[dict[str, Any]]:
@@ -86,10 +78,10 @@ def test_all_files_are_private_whatever_the_umask(
         "CARBONWAIT_CACHE": str(user.home / "cache" / "carbonwait"),
     }
     grid_server.answer(Answer.of(INTENSITIES))
-    user.run("config", "init", umask=umask, preexec_fn=without_privileges)
+    user.run("config", "init", umask=umask, preexec_fn=privileges.drop)
     config = Path(user.environ["CARBONWAIT_CONFIG"])
     config.write_text(f'zone = "GB"\n[providers.neso]\nbase_url = "{grid_server.url}"\n')
-    done = user.run("run", "--deadline", "1s", "true", umask=umask, preexec_fn=without_privileges)
+    done = user.run("run", "--deadline", "1s", "true", umask=umask, preexec_fn=privileges.drop)
     assert done.returncode == 0
     made = sorted(path for path in user.home.glob("*/**/*") if path.name != "config.toml")
     assert {path.name for path in made} >= {"ledger.db", "history.db", "carbonwait"}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import privileges
 import pytest
 from sample_runs import NOON, OWNER, SLOTS, finished, run, stored
 
@@ -158,6 +159,18 @@ def test_what_a_killed_writer_left_half_done_is_undone_by_the_next_who_looks(
 ) -> None:
     with Ledger.open(half_written, read_only=read_only) as ledger:
         assert [found.id for found in ledger.runs()] == ["a1"]
+
+
+def test_a_journal_from_a_moment_in_which_the_ledger_was_read_only_is_no_hindrance(
+    half_written: Path,
+) -> None:
+    half_written.with_name("ledger.db-journal").chmod(0o400)
+    script = "import sys, pathlib; sys.path[:0] = sys.argv[2:]\n"
+    script += "from carbonwait.ledger.store import Ledger\n"
+    script += "print(len(Ledger.open(pathlib.Path(sys.argv[1])).runs()))"
+    command = [sys.executable, "-c", script, str(half_written), *sys.path]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=privileges.drop)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_after_a_killed_writer_others_go_on_writing(half_written: Path) -> None:
