@@ -86,7 +86,10 @@ class Landscape:
         self._scores = self.means
         self._idle: Sequence[float] = ()
         if any(slot.sigma_g_per_kwh for slot in series):
-            self._scores = _means(_cautious(series), weights, starts, covered_s)
+            doubts = _means(_doubts(series), weights, starts, covered_s)
+            self._scores = [
+                mean + _SIGMA_WEIGHT * doubt for mean, doubt in zip(self.means, doubts, strict=True)
+            ]
         if idle_ratio:
             # What the wait itself costs, as if it were part of the run.
             idle = idle_ratio / self._mean_s
@@ -190,12 +193,13 @@ def _clear_of(
     return clear
 
 
-def _cautious(series: Series) -> Series:
-    raised = (
-        slot._replace(g_per_kwh=slot.g_per_kwh + _SIGMA_WEIGHT * slot.sigma_g_per_kwh)
-        for slot in series
-    )
-    return Series(raised)
+def _doubts(series: Series) -> Series:
+    """The errors to be expected, as a series of their own.
+
+    They change less often than the intensities, hour by hour at the most, so that few breakpoints
+    have to be added up.
+    """
+    return Series(slot._replace(g_per_kwh=slot.sigma_g_per_kwh) for slot in series)
 
 
 def _covered_s(
