@@ -127,22 +127,33 @@ def test_a_year_of_days_is_drawn_by_week(user: User) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(page: Path) -> str:
-    """What a real browser makes of the page."""
+def browsed(page: Path) -> "subprocess.CompletedProcess[bytes]":
+    """A real browser's visit to the page, its console on stderr."""
     if BROWSER is None:
         pytest.skip("chromium is not installed; it is too heavy to insist on")
     flags = (
         "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync"
+        "--disable-component-update --disable-sync --enable-logging=stderr"
     ).split()
     profile = f"--user-data-dir={page.parent / 'profile'}"
-    result = subprocess.run(
+    return subprocess.run(
         [BROWSER, *flags, profile, "--dump-dom", page.as_uri()],
         capture_output=True,
         timeout=120,
         check=True,
     )
-    return result.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def shown(browsed: "subprocess.CompletedProcess[bytes]") -> str:
+    """What the browser made of the page."""
+    return browsed.stdout.decode()
+
+
+def test_a_browser_has_nothing_to_complain_of(
+    browsed: "subprocess.CompletedProcess[bytes]",
+) -> None:
+    assert b"CONSOLE" not in browsed.stderr
 
 
 def test_a_browser_runs_no_name(shown: str) -> None:
