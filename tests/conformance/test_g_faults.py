@@ -107,9 +107,6 @@ def locked(user: User) -> Wrapper:
     return Wrapper(user, *UNMETERED[:-1], "--lock", "backup", "--")
 
 
-# TODO: remove once `--lock` is there.
-
-
 def test_g06_a_second_run_under_one_lock_ends_with_75_and_does_not_run(user: User) -> None:
     with locked(user).start("sh", "-c", "echo ready; read x", stdin=subprocess.PIPE) as first:
         assert line(first) == "ready"
