@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,18 @@ from users import User
 
 from carbonwait.ledger import schema
 from carbonwait.ledger.store import Ledger
+
+
+def pytest_configure() -> None:
+    """Have signals do what they usually do.
+
+    A script's `&` and nohup ignore some of them, for everything below; carbonwait keeps to that,
+    and the tests that send them would wait in vain.
+    """
+    handlers = {signal.SIGINT: signal.default_int_handler}
+    for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, handlers.get(signum, signal.SIG_DFL))
 
 
 @pytest.fixture
