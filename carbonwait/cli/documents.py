@@ -24,7 +24,7 @@ from carbonwait.ledger.costs import CostTotals
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.doctor import Diagnosis
 from carbonwait.stories.forecast import ForecastView
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought
 from carbonwait.stories.report import Report
 

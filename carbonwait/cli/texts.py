@@ -13,7 +13,7 @@ from carbonwait.core.units import (
     format_money,
     format_span,
 )
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought
 
 _BASES = {"option": "as given", "history": "from past runs", "prior": "unknown, a broad guess"}

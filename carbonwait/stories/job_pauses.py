@@ -13,8 +13,8 @@ from carbonwait.core.records import Decision, Instant, Pause
 from carbonwait.process.child import Child, Environment, stop_like_the_child
 from carbonwait.process.clock import Clock
 from carbonwait.process.signals import SignalQueue, meant_for_the_wait, sent_by_a_process
-from carbonwait.stories.intensities import Outlook
 from carbonwait.stories.job_record import JobRecord
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Preparation
 from carbonwait.stories.voice import Voice
 

@@ -20,8 +20,8 @@ from carbonwait.process.child import Ended, Environment
 from carbonwait.process.owner import this_process
 from carbonwait.settings import Settings
 from carbonwait.stories.accounts import Metered, price, settle
-from carbonwait.stories.intensities import Outlook
 from carbonwait.stories.job_meter import JobMeter
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought, Preparation, Request
 from carbonwait.stories.recorder import Recorder
 
