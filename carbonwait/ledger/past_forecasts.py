@@ -11,6 +11,7 @@ from carbonwait.core.records import Instant, Signal
 from carbonwait.core.series import Series
 from carbonwait.ledger.settling import DUE
 from carbonwait.ledger.sources import series
+from carbonwait.ledger.totals import bounds
 
 _MOST_RUNS = 1000
 _MOST_SLOTS = 20_000
@@ -44,12 +45,8 @@ def past_forecasts(
     connection: sqlite3.Connection, *, since: Instant | None, until: Instant | None
 ) -> Iterator[PastForecast]:
     """Those of the newest settled runs submitted in `[since, until)`, newest first."""
-    values = {
-        "since": float("-inf") if since is None else since,
-        "until": float("inf") if until is None else until,
-    }
     looked_at = 0
-    for at, signal, forecast_id, actual_id in connection.execute(_STATEMENT, values):
+    for at, signal, forecast_id, actual_id in connection.execute(_STATEMENT, bounds(since, until)):
         forecast, actual = series(connection, forecast_id), series(connection, actual_id)
         if forecast is None or actual is None:
             continue

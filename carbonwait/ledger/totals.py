@@ -160,6 +160,14 @@ WHERE = """
 """
 
 
+def bounds(since: Instant | None, until: Instant | None) -> dict[str, float]:
+    """The parameters of `WHERE`; None: no bound."""
+    return {
+        "since": float("-inf") if since is None else since,
+        "until": float("inf") if until is None else until,
+    }
+
+
 class Cell(NamedTuple):
     """The sums of the runs that have all of these in common, as they come from SQLite."""
 
@@ -194,11 +202,7 @@ def cells(
 
     Energy and emissions are the job's, or those of the whole machine while it ran.
     """
-    values = {
-        "since": float("-inf") if since is None else since,
-        "until": float("inf") if until is None else until,
-        "utc_offset_s": utc_offset_s,
-    }
+    values = bounds(since, until) | {"utc_offset_s": utc_offset_s}
     statement = (
         f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM {_FROM[attribution]} WHERE {WHERE}"
         " GROUP BY 1, 2, 3, 4, 5"
