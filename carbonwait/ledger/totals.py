@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 from carbonwait.core.records import MEASURED_METHODS, Emissions, Instant, Signal
+from carbonwait.core.units import JOULES_PER_KWH
 from carbonwait.ledger.rows import loaded
 
 By = Literal["name", "day", "week", "zone", "provider", "strategy", "rung", "host"]
@@ -54,6 +55,11 @@ class Totals(NamedTuple):
     missed_runs: int
     missed_g: float | None
     missed_of_g: float | None
+
+    @property
+    def energy_kwh(self) -> float | None:
+        """The energy in kWh."""
+        return None if self.energy_j is None else self.energy_j / JOULES_PER_KWH
 
     @property
     def saving_pct(self) -> float | None:
