@@ -1,15 +1,74 @@
-"""Sentences of the report that answer whether waiting was worth it, from the user's own runs."""
+"""The sentences of the report: what its figures are, and whether waiting was worth it."""
 
 from collections.abc import Sequence
 
 from carbonwait.core.forecast_error import LeadError
-from carbonwait.core.units import format_grams
+from carbonwait.core.units import format_grams, format_money, format_span
+from carbonwait.ledger.costs import CostTotals
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.report import Report
 
 _LEADS_SHOWN = (1, 6, 24)
 # Below this a difference is rounding in the figures shown.
 _NOTHING_PCT = 0.05
+
+
+def honest_words(report: Report) -> list[str]:
+    """What the figures are, and what they are not."""
+    lines = [
+        "Savings are estimated: each run's energy replayed from its submission on the same data.",
+        "Location-based, operational emissions in CO2eq; average intensities.",
+    ]
+    if report.attribution == "machine":
+        lines.append(
+            "Of the whole machine: the jobs' emissions in proportion to its energy; where runs "
+            "overlap, it is in the figures of each."
+        )
+    rungs = ", ".join(f"{rung} {count:,}" for rung, count in sorted(report.rungs.items()))
+    methods = ", ".join(f"{method} {count:,}" for method, count in sorted(report.methods.items()))
+    if rungs:
+        lines.append(f"Planned on (runs): {rungs}. CPU energy by (runs): {methods}.")
+    lines += [_cost_line(cost, report) for cost in report.costs]
+    total = report.total
+    pending = sum(part.pending for part in (total, report.marginal) if part is not None)
+    if pending:
+        runs = "run" if pending == 1 else "runs"
+        lines.append(f"{pending:,} {runs} pending: carbonwait settle")
+    if total is None:
+        return lines
+    lines += in_hindsight(report, total)
+    if total.settled_share is not None and total.settled_share < 1:
+        share = 100 * total.settled_share
+        lines.append(f"Settled for good: {share:.0f} % of the runs; the rest is provisional.")
+    if total.static_assumed:
+        lines.append(
+            f"The static window is assumed (01:00-05:00) in {total.static_assumed:,} of the runs; "
+            "set [static] windows to compare with yours."
+        )
+    if total.unmetered:
+        lines.append(f"Energy is unknown in {total.unmetered:,} of the runs, and not in the sums.")
+    if total.uncovered_s:
+        lines.append(f"Not seen by a meter: {format_span(total.uncovered_s)} of the runs in all.")
+    if total.deadline_missed:
+        lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
+    return lines
+
+
+def _cost_line(costs: CostTotals, report: Report) -> str:
+    """What the runs with a price of one currency and kind have cost, and would have."""
+    totals = report.marginal if costs.signal_kind == "marginal" else report.total
+    cost = costs.cost
+
+    def money(amount: float | None) -> str:
+        return format_money(amount, cost.currency)
+
+    parts = [money(cost.actual), f"{money(cost.if_now)} at once"]
+    if costs.static_runs == costs.runs:
+        parts.append(f"{money(cost.if_static)} in window")
+    share = "" if costs.saving_pct is None else f" ({costs.saving_pct:.0f} %)"
+    parts.append(f"est. saving {money(costs.saving)}{share}")
+    among = f"{costs.runs:,} of {0 if totals is None else totals.runs:,} runs"
+    return f"Cost at {cost.kind} prices, where known ({among}): {', '.join(parts)}."
 
 
 def in_hindsight(report: Report, total: Totals) -> list[str]:

@@ -19,12 +19,12 @@ from carbonwait.core.records import (
     Run,
     Signal,
 )
-from carbonwait.core.units import JOULES_PER_KWH, format_instant
+from carbonwait.core.units import format_instant
 from carbonwait.ledger.costs import CostTotals
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.doctor import Diagnosis
 from carbonwait.stories.forecast import ForecastView
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought
 from carbonwait.stories.report import Report
 
@@ -280,10 +280,9 @@ def _totals(totals: Totals | None, costs: Sequence[CostTotals], signal: Signal) 
     costs = [cost for cost in costs if cost.signal_kind == signal]
     runs = 0 if totals is None else totals.runs
     emissions = Emissions() if totals is None else totals.emissions
-    energy_j = None if totals is None else totals.energy_j
     return {
         "runs": runs,
-        "energy_kwh": None if energy_j is None else energy_j / JOULES_PER_KWH,
+        "energy_kwh": totals and totals.energy_kwh,
         "emissions_g": _emissions(emissions),
         "saving_g": totals and totals.saving_g,
         "saving_pct": totals and totals.saving_pct,

@@ -56,13 +56,13 @@ def _chart(view: "ForecastView", stdout: TextIO) -> list[str]:
     from shutil import get_terminal_size
 
     from carbonwait.cli.chart import chart_lines
+    from carbonwait.cli.output import ascii_only
     from carbonwait.cli.texts import intensity, source_line, zone_line
     from carbonwait.core.units import format_local
 
     outlook, points = view.outlook, view.points
     lines = []
     if points:
-        encoding = (stdout.encoding or "ascii").lower().replace("-", "")
         lines += chart_lines(
             points,
             points.edges[0],
@@ -71,7 +71,7 @@ def _chart(view: "ForecastView", stdout: TextIO) -> list[str]:
             zone=view.local,
             now=view.now,
             window=None if view.plan is None else (view.plan.start, view.plan.end),
-            plain=not encoding.startswith("utf"),
+            plain=ascii_only(stdout),
         )
     else:
         lines.append("there is no forecast")

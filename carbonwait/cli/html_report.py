@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from carbonwait.cli import html_charts as charts
+from carbonwait.cli.answers import honest_words
 from carbonwait.cli.html_style import STYLE
 from carbonwait.cli.output import printable
-from carbonwait.cli.tables import honest_words
-from carbonwait.core.units import JOULES_PER_KWH, format_grams, format_instant, format_kwh
+from carbonwait.core.units import format_grams, format_instant, format_kwh
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.report import Report
 
@@ -85,7 +85,7 @@ def _figures(total: Totals) -> Iterator[tuple[str, str, str]]:
     yield "emitted", format_grams(emissions.actual_g), "CO2eq, location-based"
     yield "estimated saving", format_grams(total.saving_g), saving
     yield "against the window", format_grams(total.static_saving_g), against
-    yield "energy", format_kwh(_kwh(total)), f"measured: {_measured(total)}"
+    yield "energy", format_kwh(total.energy_kwh), f"measured: {_measured(total)}"
     yield "runs", f"{total.runs:,}", f"{total.deadline_missed:,} past their deadline"
 
 
@@ -111,7 +111,7 @@ def _row(totals: Totals, name: str) -> str:
     pct = "" if totals.saving_pct is None else f"{totals.saving_pct:.1f} %"
     cells = (
         f"{totals.runs:,}",
-        format_kwh(_kwh(totals)),
+        format_kwh(totals.energy_kwh),
         format_grams(emissions.actual_g),
         format_grams(emissions.if_now_g),
         format_grams(emissions.if_static_g),
@@ -131,10 +131,6 @@ def _days(days: Sequence[Totals]) -> Iterator[str]:
         [(str(day.key), day.emissions.actual_g or 0.0, day.saving_g or 0.0) for day in days]
     )
     yield "</section>"
-
-
-def _kwh(totals: Totals) -> float | None:
-    return None if totals.energy_j is None else totals.energy_j / JOULES_PER_KWH
 
 
 def _measured(totals: Totals) -> str:

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from carbonwait.core.errors import Mistake
 
@@ -38,6 +38,12 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def ascii_only(stream: TextIO) -> bool:
+    """True if no more than ASCII may be sure to arrive: no bars, no sparklines."""
+    encoding = (stream.encoding or "ascii").lower().replace("-", "")
+    return not encoding.startswith("utf")
 
 
 def print_json(document: dict[str, Any]) -> None:

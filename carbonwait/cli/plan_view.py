@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from carbonwait.cli.chart import LABEL_WIDTH, Mark, chart_lines, columns_of
-from carbonwait.cli.output import printable
+from carbonwait.cli.output import ascii_only, printable
 from carbonwait.cli.screen import Screen
 from carbonwait.cli.texts import duration_line, further_facts, start_line, zone_line
 from carbonwait.core.alternatives import Expectation, expectation, runner_up, static_window
@@ -41,13 +41,12 @@ class _Row(NamedTuple):
 def print_plan(thought: Forethought, *, verbose: bool = False) -> None:
     """Show a plan on the terminal that stdout is."""
     size = get_terminal_size()
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     console = Screen(sys.stdout, width=size.columns)
     for line in plan_view(
         thought,
         width=size.columns,
         height=size.lines,
-        plain=not encoding.startswith("utf"),
+        plain=ascii_only(sys.stdout),
         verbose=verbose,
     ):
         console.print(Text(line.plain) if console.no_color else line, soft_wrap=True)

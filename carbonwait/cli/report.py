@@ -67,6 +67,6 @@ def report(
     elif json:
         print_json(report_document(made))
     else:
-        from carbonwait.cli.tables import print_report
+        from carbonwait.cli.report_view import print_report
 
         print_report(made)

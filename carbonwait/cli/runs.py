@@ -40,7 +40,7 @@ def runs(
         items = [run_document(entry.run, entry.decisions, entry.pauses) for entry in look()]
         print_json({"schema": SCHEMA, "runs": items})
         return
-    from carbonwait.cli.tables import print_runs, watch_runs
+    from carbonwait.cli.runs_view import print_runs, watch_runs
     from carbonwait.process.signals import SignalQueue, die_of
 
     if watch:

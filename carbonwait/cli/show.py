@@ -21,7 +21,7 @@ def show(
         document = show_document(entry.run, entry.decisions, entry.slots, entry.pauses)
         print_json(document | {"overlapping_runs": entry.overlapping})
     else:
-        from carbonwait.cli.tables import print_run
+        from carbonwait.cli.run_view import print_run
         from carbonwait.grid.zones import local_timezone
         from carbonwait.process.clock import local_zone
 

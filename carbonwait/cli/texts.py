@@ -13,7 +13,7 @@ from carbonwait.core.units import (
     format_money,
     format_span,
 )
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought
 
 _BASES = {"option": "as given", "history": "from past runs", "prior": "unknown, a broad guess"}
@@ -131,11 +131,16 @@ def _price(thought: Forethought) -> list[tuple[str, str]]:
     return [("price", f"{then} then, {now} now ({prices.kind}, {prices.provider})")]
 
 
+def status_words(run: Run) -> str:
+    """How the command of a run that has ended did so."""
+    return f"killed by SIG{run.term_signal}" if run.term_signal else f"exit {run.exit_code}"
+
+
 def ended_line(run: Run) -> str:
     """The one line that a terminal gets at the end of a run."""
     if run.started is None:
         return f"run {run.id}: cancelled while waiting, the command has not run"
-    status = f"killed by SIG{run.term_signal}" if run.term_signal else f"exit {run.exit_code}"
+    status = status_words(run)
     length_s = (run.ended or 0) - (run.started or 0)
     total_j = run.energy.total_j
     if total_j is None:

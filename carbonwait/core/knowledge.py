@@ -27,6 +27,10 @@ from carbonwait.core.series import Series, Slot
 _IN_FORCE_S = 24 * HOUR_S
 # Long enough to tell how good forecasts are, short enough to be read before a plan.
 _LEARN_FROM_S = 30 * 86400.0
+# What a forecast has to show before a plan corrects it. Looking further back, or at every hour,
+# would tell little more, and a plan is not to take its time.
+JUDGED_FROM_S = 56 * 86400.0
+JUDGED_EVERY_H = 7
 
 
 class IssuedHours(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
-from carbonwait.grid.points import number
+from carbonwait.grid.points import finite, number
 from carbonwait.grid.protocol import Forecast
 from carbonwait.grid.refusals import SettingsRefused
 
@@ -223,16 +223,8 @@ def _stored(document: Any) -> Stored:
     for start, end, g_per_kwh, kind, sigma in document["points"]:
         if kind not in {"forecast", "actual", "typical"}:
             raise ValueError(kind)
-        figures = _finite(start), _finite(end), _finite(g_per_kwh)
-        slots.append(Slot(*figures, kind, _finite(sigma)))
+        figures = finite(start), finite(end), finite(g_per_kwh)
+        slots.append(Slot(*figures, kind, finite(sigma)))
     issued = document["issued"]
-    forecast = Forecast(Series(slots), None if issued is None else _finite(issued))
-    return Stored(forecast, _finite(document["retrieved"]))
-
-
-def _finite(value: object) -> float:
-    """A number as it is. Raises ValueError for anything else."""
-    found = number(value)
-    if found is None:
-        raise ValueError(value)
-    return found
+    forecast = Forecast(Series(slots), None if issued is None else finite(issued))
+    return Stored(forecast, finite(document["retrieved"]))

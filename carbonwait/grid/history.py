@@ -1,8 +1,8 @@
 """What has been observed: actual intensities per provider and zone, for two years.
 
 With them are the forecasts of the last month, as they were issued. One SQLite file in the cache
-folder, fed by every answer. It is a cache: when it
-is damaged it is removed and begins anew, and nobody is told.
+folder, fed by every answer. It is a cache: when it is damaged it is removed and begins anew, and
+nobody is told.
 """
 
 import os
@@ -16,7 +16,7 @@ from carbonwait.core.forecaster import ObservedHour, observed_hours
 from carbonwait.core.knowledge import Issue
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
-from carbonwait.grid.points import number
+from carbonwait.grid.points import finite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -79,7 +79,7 @@ class History:
         def read(connection: "sqlite3.Connection") -> Series:
             rows = connection.execute(_OBSERVED, (source, start, end))
             return Series(
-                Slot(_finite(begins), _finite(ends), _finite(g_per_kwh), "actual")
+                Slot(finite(begins), finite(ends), finite(g_per_kwh), "actual")
                 for begins, ends, g_per_kwh in rows
             )
 
@@ -142,7 +142,7 @@ class History:
         def read(connection: "sqlite3.Connection") -> Instant | None:
             query = "SELECT MAX(end) FROM actuals WHERE source = ?"
             found = connection.execute(query, (source,)).fetchone()[0]
-            return None if found is None else _finite(found)
+            return None if found is None else finite(found)
 
         return self._with(read, None)
 
@@ -204,14 +204,6 @@ def _connected(path: Path, work: "Callable[[sqlite3.Connection], _T]") -> _T:
             return work(connection)
     finally:
         connection.close()
-
-
-def _finite(value: object) -> float:
-    """A number as it is. Raises ValueError for anything else, as only a damaged file holds."""
-    found = number(value)
-    if found is None:
-        raise ValueError(value)
-    return found
 
 
 def _remove(path: Path) -> None:

@@ -5,13 +5,11 @@ A service says so itself (`licence`); a file and the built-in table have no clas
 
 from carbonwait.grid.price_registry import PRICE_PROVIDERS
 from carbonwait.grid.registry import PROVIDERS
+from carbonwait.grid.typical import ATTRIBUTION
 
 _OTHERS = {
     "file": "the user's own file",
-    "typical": (
-        "Contains data from Electricity Maps, https://www.electricitymaps.com, made available "
-        "under the Open Database License 1.0"
-    ),
+    "typical": ATTRIBUTION,
 }
 
 

@@ -57,6 +57,14 @@ def number(value: object) -> float | None:
     return as_float if isfinite(as_float) else None
 
 
+def finite(value: object) -> float:
+    """A finite number. Raises ValueError for anything else, as only a damaged file holds."""
+    found = number(value)
+    if found is None:
+        raise ValueError(value)
+    return found
+
+
 def intensity(value: object, factor: float = 1.0) -> float | None:
     """A plausible intensity in g/kWh, None for anything else; `factor` converts its unit."""
     found = number(value)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from carbonwait.core.records import Cost, Instant, PriceKind, Signal
 from carbonwait.ledger.rows import loaded
-from carbonwait.ledger.totals import KEYS, WHERE, By
+from carbonwait.ledger.totals import KEYS, WHERE, By, bounds
 
 
 class CostTotals(NamedTuple):
@@ -55,11 +55,7 @@ def cost_totals(
     utc_offset_s: int = 0,
 ) -> list[CostTotals]:
     """The costs of the runs submitted in `[since, until)`, by key, signal, currency and kind."""
-    values = {
-        "since": float("-inf") if since is None else since,
-        "until": float("inf") if until is None else until,
-        "utc_offset_s": utc_offset_s,
-    }
+    values = bounds(since, until) | {"utc_offset_s": utc_offset_s}
     statement = (
         f"SELECT {KEYS[by]}, signal_kind, cost_currency, cost_kind, {_SUMS}"
         # Left to itself SQLite would rather look at every run that has ended.

@@ -5,34 +5,28 @@ ledger of ours would have written is refused before it is kept. Series and price
 files number each in its own way, are known by their digests.
 """
 
-import math
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from carbonwait.core.errors import LedgerUnavailable
-from carbonwait.core.records import Instant, Run
+from carbonwait.core.records import Run
 from carbonwait.ledger import rows
 from carbonwait.ledger.connection import in_words
 
 _AT_ONCE = 400
-# The year 10000, which no date can be written for.
-_LAST_INSTANT = 253_402_300_800.0
 
 _STATES = {"waiting": 0, "running": 1, "paused": 1, "lost": 2, "aborted": 3, "finished": 3}
 _ACCOUNTINGS = {"none": 0, "pending": 1, "settled": 2}
-_INSTANTS = (
-    *("submitted", "deadline", "planned_start", "latest_start", "started", "ended"),
-    *("static_start", "dynamic_start"),
-)
 
-# What belongs to a run, by table: its columns but the run's ID and the numbers of series.
-_PARTS = {
-    "energy": rows.SLOT_COLUMNS,
-    "decisions": rows.DECISION_COLUMNS,
-    "pauses": ("begun", "ended"),
+# What belongs to a run, by table: its columns but the run's ID and the numbers of series, and what
+# raises ValueError for a row that is not sound.
+_PARTS: dict[str, tuple[Sequence[str], Callable[[rows.Row], object]]] = {
+    "energy": (rows.SLOT_COLUMNS, rows.slot_from),
+    "decisions": (rows.DECISION_COLUMNS, rows.decision_from),
+    "pauses": (("begun", "ended"), rows.pause_from),
 }
 # The columns of a run that hold the number of something, and where it stands.
 _NUMBERED = {"planned_series": "series", "accounted_series": "series", "cost_prices": "prices"}
@@ -134,7 +128,8 @@ class _Merger:
 
     def _take_parts(self, table: str, ids: Sequence[Any], order: str) -> None:
         numbered = ["series_id"] if table == "decisions" else []
-        columns = ["run_id", *numbered, *_PARTS[table]]
+        part_columns, require_part = _PARTS[table]
+        columns = ["run_id", *numbered, *part_columns]
         names = ", ".join(columns)
         statement = f"SELECT {names} FROM {table} WHERE run_id IN ({_marks(ids)}) ORDER BY {order}"
         found = self._read(statement, ids)
@@ -142,7 +137,7 @@ class _Merger:
         for run_id, *values in found:
             series = [self._number("series", number) for number in values[: len(numbered)]]
             rest = values[len(numbered) :]
-            _check_part(table, rows.loaded(rest))
+            require_part(rows.loaded(rest))
             parts.append((run_id, *series, *rest))
         self._ours.executemany(f"INSERT INTO {table} ({names}) VALUES ({_marks(columns)})", parts)
 
@@ -187,31 +182,7 @@ def _checked_run(row: dict[str, Any]) -> Run:
     run = rows.run_from(rows.loaded([row[column] for column in rows.RUN_COLUMNS]))
     if not run.id:
         raise ValueError(run.id)
-    for name in _INSTANTS:
-        _check_instant(getattr(run, name))
-    for value in row.values():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(value)
     return run
-
-
-def _check_part(table: str, values: Sequence[Any]) -> None:
-    if table == "energy":
-        slot = rows.slot_from(values)
-        instants: tuple[Instant | None, ...] = (slot.start, slot.end)
-    elif table == "decisions":
-        decision = rows.decision_from(values)
-        instants = (decision.at, decision.start, decision.issued)
-    else:
-        pause = rows.pause_from(values)
-        instants = (pause.start, pause.end)
-    for instant in instants:
-        _check_instant(instant)
-
-
-def _check_instant(instant: Instant | None) -> None:
-    if instant is not None and not 0 <= instant < _LAST_INSTANT:
-        raise ValueError(instant)
 
 
 def _marks(values: Sequence[Any]) -> str:

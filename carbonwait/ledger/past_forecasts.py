@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 from carbonwait.core.records import Instant, Signal
 from carbonwait.core.series import Series
-from carbonwait.ledger import rows
 from carbonwait.ledger.settling import DUE
+from carbonwait.ledger.sources import series
+from carbonwait.ledger.totals import bounds
 
 _MOST_RUNS = 1000
 _MOST_SLOTS = 20_000
 
-_SOURCE = ", ".join(rows.SOURCE_COLUMNS)
-_POINTS = f"SELECT points, {_SOURCE} FROM series WHERE id = ?"
 # A forecast on which many runs were decided counts once, from the earliest of these decisions on.
 _STATEMENT = f"""
 WITH newest AS (
@@ -46,14 +45,11 @@ def past_forecasts(
     connection: sqlite3.Connection, *, since: Instant | None, until: Instant | None
 ) -> Iterator[PastForecast]:
     """Those of the newest settled runs submitted in `[since, until)`, newest first."""
-    values = {
-        "since": float("-inf") if since is None else since,
-        "until": float("inf") if until is None else until,
-    }
     looked_at = 0
-    for at, signal, forecast_id, actual_id in connection.execute(_STATEMENT, values):
-        found = [connection.execute(_POINTS, (one,)).fetchone() for one in (forecast_id, actual_id)]
-        forecast, actual = (rows.unpacked(row) for row in found)
+    for at, signal, forecast_id, actual_id in connection.execute(_STATEMENT, bounds(since, until)):
+        forecast, actual = series(connection, forecast_id), series(connection, actual_id)
+        if forecast is None or actual is None:
+            continue
         looked_at += len(forecast.series) + len(actual.series)
         if looked_at > _MOST_SLOTS:
             return

@@ -6,7 +6,7 @@ surrogates, as in "\udcff"); such a text is stored as a blob and comes back as i
 SQLite does not know either, becomes NULL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from carbonwait.core.attribution import MeteredSlot
@@ -103,6 +103,11 @@ def run_from(values: Row) -> Run:
     plain["static_assumed"] = bool(plain["static_assumed"])
     nested = {part: _PARTS[part][0](**fields) for part, fields in parts.items()}
     return _sound(Run(**plain, **nested))
+
+
+def runs_from(found: Iterable[Row]) -> list[Run]:
+    """The runs of rows as SQLite has them. Raises ValueError if one is no run."""
+    return [run_from(loaded(row)) for row in found]
 
 
 def values_of_slot(slot: MeteredSlot) -> tuple[float | None, ...]:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 from carbonwait.core.records import MEASURED_METHODS, Emissions, Instant, Signal
+from carbonwait.core.units import JOULES_PER_KWH
 from carbonwait.ledger.rows import loaded
 
 By = Literal["name", "day", "week", "zone", "provider", "strategy", "rung", "host"]
@@ -54,6 +55,11 @@ class Totals(NamedTuple):
     missed_runs: int
     missed_g: float | None
     missed_of_g: float | None
+
+    @property
+    def energy_kwh(self) -> float | None:
+        """The energy in kWh."""
+        return None if self.energy_j is None else self.energy_j / JOULES_PER_KWH
 
     @property
     def saving_pct(self) -> float | None:
@@ -160,6 +166,14 @@ WHERE = """
 """
 
 
+def bounds(since: Instant | None, until: Instant | None) -> dict[str, float]:
+    """The parameters of `WHERE`; None: no bound."""
+    return {
+        "since": float("-inf") if since is None else since,
+        "until": float("inf") if until is None else until,
+    }
+
+
 class Cell(NamedTuple):
     """The sums of the runs that have all of these in common, as they come from SQLite."""
 
@@ -194,11 +208,7 @@ def cells(
 
     Energy and emissions are the job's, or those of the whole machine while it ran.
     """
-    values = {
-        "since": float("-inf") if since is None else since,
-        "until": float("inf") if until is None else until,
-        "utc_offset_s": utc_offset_s,
-    }
+    values = bounds(since, until) | {"utc_offset_s": utc_offset_s}
     statement = (
         f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM {_FROM[attribution]} WHERE {WHERE}"
         " GROUP BY 1, 2, 3, 4, 5"

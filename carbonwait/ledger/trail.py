@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from carbonwait.core.records import Decision, Instant, Pause, Run
 from carbonwait.ledger import rows
-from carbonwait.ledger.connection import in_words
+from carbonwait.ledger.connection import in_words, understood
+from carbonwait.ledger.parts import decisions_of, pauses_of
 
 _AT_ONCE = 400
 
@@ -55,7 +56,6 @@ class Record(NamedTuple):
 _RUN = ", ".join(f"runs.{column}" for column in rows.RUN_COLUMNS)
 _PROVENANCE = ", ".join(["lower(hex(digest))", *Provenance._fields[1:]])
 _PRICES = ", ".join(["lower(hex(digest))", *PriceProvenance._fields[1:]])
-_DECISION = ", ".join(rows.DECISION_COLUMNS)
 
 
 def all_records(connection: sqlite3.Connection, path: Path) -> tuple[int, Iterator[Record]]:
@@ -73,7 +73,7 @@ def _records(connection: sqlite3.Connection, path: Path, last_row: int) -> Itera
     )
     after: Any = ""
     while True:
-        with in_words(path):
+        with in_words(path), understood(path):
             found = connection.execute(statement, (after, last_row)).fetchall()
             few = _completed(connection, found)
         if not found:
@@ -84,8 +84,7 @@ def _records(connection: sqlite3.Connection, path: Path, last_row: int) -> Itera
 
 def _completed(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> list[Record]:
     ids = [row[0] for row in found]
-    decisions = _of_runs(connection, f"run_id, {_DECISION} FROM decisions", "position", ids)
-    pauses = _of_runs(connection, "run_id, begun, ended FROM pauses", "begun", ids)
+    decisions, pauses = decisions_of(connection, ids), pauses_of(connection, ids)
     used = {number for row in found for number in row[-3:-1]}
     series = _by_number(connection, f"id, {_PROVENANCE} FROM series", used)
     prices = _by_number(connection, f"id, {_PRICES} FROM prices", {row[-1] for row in found})
@@ -95,25 +94,14 @@ def _completed(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> lis
         records.append(
             Record(
                 rows.run_from(rows.loaded(values)),
-                [Decision(*rows.loaded(values)) for values in decisions.get(row[0], ())],
-                [Pause(*values) for values in pauses.get(row[0], ())],
+                decisions.get(row[0], ()),
+                pauses.get(row[0], ()),
                 Provenance(*series[planned]) if planned in series else None,
                 Provenance(*series[accounted]) if accounted in series else None,
                 PriceProvenance(*prices[priced]) if priced in prices else None,
             )
         )
     return records
-
-
-def _of_runs(
-    connection: sqlite3.Connection, what: str, order: str, ids: Sequence[Any]
-) -> dict[Any, list[rows.Row]]:
-    marks = ", ".join("?" * len(ids))
-    found: dict[Any, list[rows.Row]] = {}
-    statement = f"SELECT {what} WHERE run_id IN ({marks}) ORDER BY {order}"
-    for run_id, *values in connection.execute(statement, ids):
-        found.setdefault(run_id, []).append(values)
-    return found
 
 
 def _by_number(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from carbonwait.core.accounting import Starts, account
+from carbonwait.core.accounting import Interval, Starts, account
 from carbonwait.core.attribution import (
     MeteredSlot,
     attribute,
@@ -56,7 +56,7 @@ def settle(
     """Write energies and figures into `run`, which has started and ended; return its slots."""
     if run.started is None or run.ended is None:
         raise ValueError(f"run {run.id} has not ended")
-    pauses = [(pause.start, pause.end or run.ended) for pause in metered.pauses]
+    pauses = _standing(metered.pauses, run.ended)
     edges = [*series.between(run.started, run.ended).edges, *chain(*pauses)]
     slots = slots_between(metered.rows, run.started, run.ended, edges)
     methods = metered.info.methods if metered.info is not None else Methods()
@@ -109,13 +109,11 @@ def count(
     figures = account(
         job_slots(slots),
         series,
-        Starts(
-            run.submitted, run.started, run.ended, run.deadline, run.static_start, run.dynamic_start
-        ),
+        _starts(run, run.started, run.ended),
         idle_watts=run.idle_watts,
         final_kinds=final_kinds,
         more_to_come=more_to_come,
-        pauses=[(pause.start, pause.end or run.ended) for pause in pauses],
+        pauses=_standing(pauses, run.ended),
     )
     run.emissions, run.accounting, run.basis = figures.emissions, figures.accounting, figures.basis
 
@@ -133,15 +131,12 @@ def price(
     """
     if prices is None or run.started is None or run.ended is None:
         return
-    starts = Starts(
-        run.submitted, run.started, run.ended, run.deadline, run.static_start, run.dynamic_start
-    )
     figures = account(
         job_slots(slots),
         prices.series,
-        starts,
+        _starts(run, run.started, run.ended),
         idle_watts=run.idle_watts,
-        pauses=[(pause.start, pause.end or run.ended) for pause in pauses],
+        pauses=_standing(pauses, run.ended),
     ).emissions
     if figures.actual_g is None:
         return
@@ -157,7 +152,16 @@ def price(
     )
 
 
-def _within(slot: MeteredSlot, pauses: Sequence[tuple[Instant, Instant]]) -> bool:
+def _starts(run: Run, started: Instant, ended: Instant) -> Starts:
+    return Starts(run.submitted, started, ended, run.deadline, run.static_start, run.dynamic_start)
+
+
+def _standing(pauses: Sequence[Pause], ended: Instant) -> list[Interval]:
+    """When the command stood still, up to its end."""
+    return [(pause.start, pause.end or ended) for pause in pauses]
+
+
+def _within(slot: MeteredSlot, pauses: Sequence[Interval]) -> bool:
     return any(start <= slot.start and slot.end <= end for start, end in pauses)
 
 

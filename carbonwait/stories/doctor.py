@@ -16,8 +16,9 @@ from carbonwait.grid.price_registry import price_provider
 from carbonwait.ledger.connection import is_missing
 from carbonwait.ledger.store import Ledger
 from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
-from carbonwait.stories.intensities import Intensities, Outlook
+from carbonwait.stories.intensities import Intensities
 from carbonwait.stories.meters import examine_meters
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Request, prepare
 from carbonwait.stories.prices import PriceOutlook
 

@@ -8,7 +8,7 @@ from carbonwait.core.planner import Plan
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
 from carbonwait.settings import Settings
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Request, prepare
 
 DEFAULT_SPAN = "48h"

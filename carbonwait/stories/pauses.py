@@ -31,7 +31,7 @@ from carbonwait.process.signals import (
     sent_by_a_process,
 )
 from carbonwait.process.watcher import Watcher
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Interruption, Preparation
 from carbonwait.stories.voice import Voice
 

@@ -22,7 +22,8 @@ from carbonwait.ledger.schema import OldLedger
 from carbonwait.ledger.store import Ledger
 from carbonwait.process.clock import local_zone
 from carbonwait.settings import Settings, ledger_path
-from carbonwait.stories.intensities import Intensities, Outlook, choose_zone
+from carbonwait.stories.intensities import Intensities, choose_zone
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.prices import NO_PRICES, PriceOutlook, PriceSource
 
 DEFAULT_DEADLINE = "12h"

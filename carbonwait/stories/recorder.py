@@ -21,7 +21,7 @@ from carbonwait.ledger.rows import Role, StoredSeries
 from carbonwait.ledger.spool import SpoolRecord
 from carbonwait.ledger.store import Ledger
 from carbonwait.settings import ledger_path
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.upkeep import spool_folders
 from carbonwait.stories.voice import Voice
 

@@ -36,7 +36,7 @@ from carbonwait.stories.actuals import (
     StoredActuals,
 )
 from carbonwait.stories.costs import Repricing
-from carbonwait.stories.intensities import history_source
+from carbonwait.stories.service_forecasts import history_source
 from carbonwait.stories.upkeep import opened
 
 # Many at once, so that few requests serve them; written by and by, so that no job waits for long.

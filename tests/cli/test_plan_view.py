@@ -20,7 +20,7 @@ from carbonwait.core.planner import Task
 from carbonwait.core.planner import plan as planned
 from carbonwait.core.records import Strategy
 from carbonwait.core.series import Series
-from carbonwait.stories.intensities import Outlook
+from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought
 
 NOW = "2026-11-23 12:20:00"

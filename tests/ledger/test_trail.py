@@ -1,11 +1,14 @@
 """Every run with what it rests on, a few hundred at a time."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sample_runs import NOON, finished, stored
 
+from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.records import Decision
 from carbonwait.ledger.store import Ledger
 
@@ -47,3 +50,10 @@ def test_a_record_has_its_decisions_and_sources(ledger: Ledger) -> None:
     assert record.planned_on is not None
     assert (record.planned_on.provider, record.planned_on.retrieved) == ("neso", NOON)
     assert (record.accounted_with, record.priced_with) == (None, None)
+
+
+def test_a_row_that_makes_no_sense_is_told_of_as_damage(ledger: Ledger) -> None:
+    with closing(sqlite3.connect(ledger.path)) as other, other:
+        other.execute("UPDATE runs SET rung = 'nonsense' WHERE id = 'a0000'")
+    with pytest.raises(LedgerUnavailable, match="is damaged"):
+        next(ledger.all_records()[1])

@@ -1,5 +1,6 @@
 """The ladder, with a real service on 127.0.0.1 that is well, short, silent or gone."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
 from carbonwait.core.windows import parse_window
 from carbonwait.grid.history import History
+from carbonwait.grid.neso import Neso
 from carbonwait.grid.zones import ZoneChoice
 from carbonwait.settings import Settings
 from carbonwait.stories.intensities import Intensities
+from carbonwait.stories.service_forecasts import history_source
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 HALF_HOUR_S = 1800.0
@@ -43,13 +46,22 @@ def ladder(
     server: GridServer, folder: Path, zone: str | None = "GB", **config: object
 ) -> Intensities:
     """The ladder of somebody whose provider is the server."""
-    neso = {"neso": {"base_url": server.url}}
-    settings = Settings(None, Config(providers=neso, **config))  # type: ignore[arg-type]
     environ = {"CARBONWAIT_CACHE": str(folder / "cache")}
-    return Intensities(ZoneChoice(zone, "the test"), settings, environ)
+    return Intensities(ZoneChoice(zone, "the test"), settings(server, **config), environ)
 
 
-def with_history(intensities: Intensities, folder: Path) -> None:
+def settings(server: GridServer, **config: object) -> Settings:
+    neso = {"neso": {"base_url": server.url}}
+    return Settings(None, Config(providers=neso, **config))  # type: ignore[arg-type]
+
+
+def observe(server: GridServer, folder: Path, slots: Iterable[Slot], now: Instant) -> None:
+    """Keep what would have been observed if the server had been asked for it earlier."""
+    source = history_source(Neso({}), "GB", settings(server))
+    History(folder / "cache").add(source, slots, now)
+
+
+def with_history(server: GridServer, folder: Path) -> None:
     """A week in which the grid was clean by day: 100 g/kWh from 8 to 16, else 300."""
     (folder / "cache").mkdir(exist_ok=True)
     hours = (NOON - 7 * DAY_S + HOUR_S * hour for hour in range(7 * 24))
@@ -57,7 +69,7 @@ def with_history(intensities: Intensities, folder: Path) -> None:
         Slot(at, at + HOUR_S, 100.0 if 8 <= at // HOUR_S % 24 < 16 else 300.0, "actual")
         for at in hours
     ]
-    History(folder / "cache").add("/".join(intensities.key), observed, NOON)
+    observe(server, folder, observed, NOON)
 
 
 def test_an_answer_is_live(grid_server: GridServer, tmp_path: Path) -> None:
@@ -126,7 +138,7 @@ def test_what_was_observed_serves_before_the_typical_days(
 ) -> None:
     grid_server.answer(BROKEN)
     intensities = ladder(grid_server, tmp_path)
-    with_history(intensities, tmp_path)
+    with_history(grid_server, tmp_path)
     found = intensities.outlook(NOON, NOON + DAY_S)
     assert found.rung == "history"
     night, day = (found.series.at(NOON + HOUR_S * hours) or 0.0 for hours in (12, 24 - 1))
@@ -169,6 +181,6 @@ def test_actuals_that_came_with_an_answer_settle_what_they_cover(
     intensities = ladder(grid_server, tmp_path)
     found = intensities.outlook(NOON, NOON + DAY_S)
     known = Slot(NOON, NOON + HALF_HOUR_S, 123.0, "actual")
-    History(tmp_path / "cache").add("/".join(intensities.key), [known], NOON + HOUR_S)
+    observe(grid_server, tmp_path, [known], NOON + HOUR_S)
     series = intensities.to_account_with(found.series, NOON + HOUR_S)
     assert [series.at(NOON), series.at(NOON + HALF_HOUR_S)] == [123, 200]

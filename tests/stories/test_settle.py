@@ -538,7 +538,7 @@ def test_what_a_job_has_fetched_settles_earlier_runs(ledger: Ledger, tmp_path: P
     mine, env = settings("http://127.0.0.1:9"), environ(tmp_path)
     (tmp_path / "cache").mkdir()
     from carbonwait.grid.neso import Neso
-    from carbonwait.stories.intensities import history_source
+    from carbonwait.stories.service_forecasts import history_source
 
     key = history_source(Neso(mine.provider("neso")), "GB", mine)
     History(tmp_path / "cache").add(key, hourly(ACTUAL), NEXT_DAY)
