@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carbonwait.core.blend import biased, topped_up
+from carbonwait.core.blend import biased, rejoined, topped_up
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.forecaster import (
     HOUR_S,
@@ -240,7 +240,7 @@ class Intensities:
             raise ProviderUnavailable("the forecast file says nothing yet of what is to come")
         found = self._bare("live", "file")
         if self._rows.has_forecasts:
-            series = self._corrected_file(self._rows, now).over(series)
+            series = rejoined(self._corrected_file(self._rows, now).over(series), series)
         return replace(found, series=series, issued=self._rows.issued_at(now))
 
     def _corrected_file(self, rows: IntensityFile, now: Instant) -> Series:
