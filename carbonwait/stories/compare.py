@@ -324,10 +324,19 @@ def _range(
     warm_up_s = min(_WARM_UP_S, (history.last - history.first) / 3)
     begin, end = history.first + warm_up_s, history.last - job.deadline_s
     if request.begin is not None:
-        begin = parse_when(request.begin, now, local)
+        begin = _bound(request.begin, history, now, local)
     if request.end is not None:
-        end = parse_when(request.end, now, local)
+        end = _bound(request.end, history, now, local)
     return begin, end
+
+
+def _bound(text: str, history: _History, now: Instant, local: tzinfo) -> Instant:
+    """A span reaches back, an instant stands for itself, in a history of years to come as well."""
+    present = max(now, history.last)
+    try:
+        return present - parse_span(text)
+    except Mistake:
+        return parse_when(text, present, local)
 
 
 def _submits(request: CompareRequest, begin: Instant, end: Instant, local: tzinfo) -> list[Instant]:

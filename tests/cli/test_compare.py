@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,17 @@ def test_rows_without_an_intensity_count_for_how_far_a_file_reaches(user: User) 
     found = compared(user, "--history", str(history), "--duration", "1h", "--deadline", "6h")
     assert found["from"] == format_instant(BEGIN + 3 * DAY_S)
     assert found["to"] == format_instant(BEGIN + 9 * DAY_S - 6 * HOUR_S)
+
+
+def test_submissions_may_begin_a_span_ago_and_in_years_to_come(user: User) -> None:
+    at = datetime(2150, 1, 1, tzinfo=UTC).timestamp()
+    rows = [f"{format_instant(at + n * HOUR_S)},{usual(n * HOUR_S):g}" for n in range(240)]
+    history = user.home / "grid.csv"
+    history.write_text("\n".join(["datetime_utc,intensity_gco2_per_kwh", *rows]) + "\n")
+    words = ("--history", str(history), "--duration", "1h", "--deadline", "6h")
+    found = compared(user, *words, "--from", "2150-01-05T00:00Z", "--to", "1d")
+    assert found["jobs"] == (9 - 4) * 24
+    assert found["to"] == format_instant(at + 9 * DAY_S)
 
 
 def test_without_a_file_and_without_a_history_there_is_nothing_to_compare(user: User) -> None:
