@@ -85,6 +85,7 @@ def compare(
         interruptible=interruptible,
         resume_cost=resume_cost,
         issued=issued,
+        decisions=decisions,
     )
     found = replay(request, read_settings(os.environ), os.environ, time.time())
     for note in found.notes:

@@ -12,6 +12,8 @@ from carbonwait.cli import options
 if TYPE_CHECKING:
     from carbonwait.stories.forecast import ForecastView
 
+_MILLISECOND_S = 1e-3
+
 
 def forecast(
     deadline: options.Deadline = None,
@@ -88,8 +90,18 @@ def _chart(view: "ForecastView", stdout: TextIO) -> list[str]:
 
 
 def _csv(view: "ForecastView") -> list[str]:
-    """Rows in the format that `--forecast` reads."""
+    """Rows in the format that `--forecast` reads; where there is a gap, one says nothing."""
+    from carbonwait.core.intensity_csv import parse
     from carbonwait.core.units import format_instant
 
-    rows = [f"{format_instant(slot.start)},{slot.g_per_kwh:g}" for slot in view.points]
-    return ["datetime_utc,intensity_gco2_per_kwh", *rows]
+    rows = ["datetime_utc,intensity_gco2_per_kwh"]
+    end = None
+    for slot in view.points:
+        # A row lasts until the next one, so that it takes one to end it early.
+        if end is not None and end < slot.start:
+            rows.append(f"{format_instant(end)},")
+        rows.append(f"{format_instant(slot.start)},{slot.g_per_kwh:g}")
+        end = slot.end
+    if end is not None and abs(parse("\n".join(rows), "").ends - end) > _MILLISECOND_S:
+        rows.append(f"{format_instant(end)},")
+    return rows

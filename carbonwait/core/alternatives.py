@@ -42,11 +42,14 @@ def expectation(task: Task, series: Series, now: Instant, start: Instant) -> Exp
 def runner_up(task: Task, plan: Plan) -> Candidate | None:
     """The best start that is clearly another one than the planned; None if there is none.
 
-    It is at least an hour away, and a quarter of the expected run.
+    Best is what the plan was made for: emissions, cost or both. It is at least an hour away, and a
+    quarter of the expected run.
     """
     apart_s = max(_APART_S, task.durations.expected_s / 4)
-    others = [one for one in plan.candidates if abs(one.start - plan.start) >= apart_s]
-    return min(others, key=lambda one: (one.g_per_kwh, one.start), default=None)
+    weighed = zip(plan.scores, plan.candidates, strict=True)
+    others = [pair for pair in weighed if abs(pair[1].start - plan.start) >= apart_s]
+    best = min(others, key=lambda pair: (pair[0], pair[1].start), default=None)
+    return None if best is None else best[1]
 
 
 def static_window(task: Task, now: Instant) -> tuple[Instant, Instant] | None:

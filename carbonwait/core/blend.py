@@ -33,6 +33,23 @@ def topped_up(upper: Series, lower: Series, now: Instant) -> Series:
     return Series([*upper, *scaled])
 
 
+def rejoined(series: Series, steps: Series) -> Series:
+    """`series`, whose slots have been cut by the hour, in the slots of `steps` where it can be.
+
+    Two that meet within one slot of `steps` and say the same are one again.
+    """
+    edges = set(steps.edges)
+    slots: list[Slot] = []
+    for slot in series:
+        before = slots[-1] if slots else slot
+        cut = before.end == slot.start and slot.start not in edges
+        if cut and before._replace(start=slot.start, end=slot.end) == slot:
+            slots[-1] = before._replace(end=slot.end)
+        else:
+            slots.append(slot)
+    return Series(slots)
+
+
 def biased(typical: Series, observed: Series, now: Instant) -> Series:
     """`typical` ahead of `now`, moved by how far off it has been in the last observed hours.
 

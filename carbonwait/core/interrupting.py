@@ -4,10 +4,13 @@ A pause is planned with the expected run time. The latest finish leaves room for
 take beyond that, so that a job that was paused meets its deadline as safely as one that was not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from carbonwait.core.lanes import ROUNDING_S, Segment
+from carbonwait.core.objective import CARBON, words
 from carbonwait.core.pausing import PausingPlanner, Phase
-from carbonwait.core.planner import Plan, Task
+from carbonwait.core.planner import Plan, Task, expected_mean
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Series
 
@@ -32,40 +35,62 @@ def latest_finish(task: Task) -> Instant:
 
 
 def interruptible(
-    made: Plan, task: Task, series: Series, now: Instant, *, resume_cost_s: float
+    made: Plan,
+    task: Task,
+    series: Series,
+    now: Instant,
+    *,
+    resume_cost_s: float,
+    objective: Series | None = None,
 ) -> Plan:
     """The plan with its segments; another start where pausing is expected to save more.
 
-    A start that was asked for (`--now`, `--static`) stands, and only what follows has pauses.
+    A start that was asked for (`--now`, `--static`) stands, and only what follows has pauses. As
+    with `plan`, what is minimised is `objective` where one is given, and what is told is of
+    `series`.
     """
+    minimised = series if objective is None else objective
     dynamic = task.strategy == "dynamic" and not made.deadline_at_risk
     begin = now if dynamic else made.start
     finish_by = latest_finish(task)
-    planner = PausingPlanner(series, begin, finish_by, resume_cost_s=resume_cost_s)
+    planner = PausingPlanner(minimised, begin, finish_by, resume_cost_s=resume_cost_s)
     work_s = task.durations.expected_s
     paused = planner.plan(work_s, finish_by, "new" if dynamic else "running")
     if paused is None or paused.pauses == 0:
         return made
-    mean = paused.cost / work_s
-    otherwise = made.intensities.chosen
-    if otherwise is not None and mean >= otherwise:
+    score = paused.cost / work_s
+    otherwise = expected_mean(minimised, task.durations, made.start)
+    if otherwise is not None and score >= otherwise:
         return made
-    compared = made.intensities.now if dynamic else otherwise
-    saving_pct = _saving_pct(compared, mean)
-    if saving_pct is not None and saving_pct < task.min_saving_pct:
+    compared = expected_mean(minimised, task.durations, now) if dynamic else otherwise
+    gain_pct = _saving_pct(compared, score)
+    if gain_pct is not None and gain_pct < task.min_saving_pct:
         return made
     reason = "a pause" if paused.pauses == 1 else f"{paused.pauses} pauses"
-    if saving_pct is not None:
-        reason += f", expected to save {saving_pct:.0f} %"
+    if gain_pct is not None:
+        said = words(CARBON if objective is None else task.carbon_weight)
+        reason += f", expected to save {gain_pct:.0f} %{said.of}"
+    mean = score if objective is None else _mean(series, paused.segments, resume_cost_s)
     return replace(
         made,
         start=paused.segments[0].start if dynamic else made.start,
         end=paused.segments[-1].end,
         segments=paused.segments,
         intensities=replace(made.intensities, chosen=mean),
-        saving_pct=saving_pct if dynamic else made.saving_pct,
+        saving_pct=_saving_pct(made.intensities.now, mean) if dynamic else made.saving_pct,
         reason=reason if dynamic else f"{made.reason}; {reason}",
     )
+
+
+def _mean(series: Series, segments: Sequence[Segment], resume_cost_s: float) -> float | None:
+    """The mean intensity over the segments, resumes counted; None where it is not known."""
+    if not all(series.covers(*segment) for segment in segments):
+        return None
+    running = sum(series.integral(*segment) for segment in segments)
+    # An instant that has been computed may lie a hair before the edge that it stands for.
+    resumes = sum(series.at(segment.start + ROUNDING_S) or 0.0 for segment in segments[1:])
+    work_s = sum(segment.end - segment.start for segment in segments)
+    return (running + resume_cost_s * resumes) / work_s
 
 
 def course(
@@ -77,7 +102,7 @@ def course(
     phase: Phase,
     resume_cost_s: float,
 ) -> Course:
-    """What to do now with a job that has run for `ran_s`.
+    """What to do now with a job that has run for `ran_s`; `series` is what is minimised.
 
     It is paused only where that is expected to save at least what the user asks of a wait. Once
     the expected run time is used up, or if no plan meets the latest finish, it runs on.
@@ -101,7 +126,8 @@ def course(
     return Course(runs=False, until=first.start, resumes=first.start, saving_pct=saving_pct)
 
 
-def _saving_pct(otherwise: float | None, cost: float) -> float | None:
-    if not otherwise:
+def _saving_pct(otherwise: float | None, cost: float | None) -> float | None:
+    """Of what is not above zero, as a price may be, it is a percentage of the size."""
+    if not otherwise or cost is None:
         return None
-    return 100 * (otherwise - cost) / otherwise
+    return 100 * (otherwise - cost) / abs(otherwise)

@@ -51,7 +51,8 @@ class Choice(NamedTuple):
 class Landscape:
     """The starts within `[first, last]` from which the expected run overlaps no gap.
 
-    `starts` are ascending, `means` are the mean intensities of the expected run from each of them.
+    `starts` are ascending, `means` are the mean intensities of the expected run from each of them
+    and `scores` what is minimised: the means with the doubts in them and what the wait costs.
     `asked` are starts that will be asked for as `latest` or `planned`; `last` need not be among
     them. `idle_ratio` is the power drawn while waiting over that drawn while running.
     """
@@ -83,18 +84,18 @@ class Landscape:
         self._mean_s = sum(durations.support_s) / len(durations.support_s)
         covered_s = _covered_s(series, weights, starts, uneven=bool(gaps))
         self.means = _means(series, weights, starts, covered_s)
-        self._scores = self.means
+        self.scores = self.means
         self._idle: Sequence[float] = ()
         if any(slot.sigma_g_per_kwh for slot in series):
             doubts = _means(_doubts(series), weights, starts, covered_s)
-            self._scores = [
+            self.scores = [
                 mean + _SIGMA_WEIGHT * doubt for mean, doubt in zip(self.means, doubts, strict=True)
             ]
         if idle_ratio:
             # What the wait itself costs, as if it were part of the run.
             idle = idle_ratio / self._mean_s
             self._idle = [idle * series.integral(first, start) for start in starts]
-            self._scores = [a + b for a, b in zip(self._scores, self._idle, strict=True)]
+            self.scores = [a + b for a, b in zip(self.scores, self._idle, strict=True)]
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -140,8 +141,8 @@ class Landscape:
         index = bisect_right(self.starts, planned) - 1
         if index == best or index < 0 or self.starts[index] != planned:
             return None
-        score = self._scores[index]
-        worth_it = score - self._scores[best] > abs(score) * HYSTERESIS_PCT / 100
+        score = self.scores[index]
+        worth_it = score - self.scores[best] > abs(score) * HYSTERESIS_PCT / 100
         return None if worth_it else index
 
     def _gain(self, index: int) -> float | None:
@@ -166,7 +167,7 @@ class Landscape:
     @cached_property
     def _best_up_to(self) -> list[int]:
         """For each start the earliest with the least score up to there."""
-        scores = self._scores
+        scores = self.scores
         lowest, index = inf, 0
         found = []
         for at, score in enumerate(scores):

@@ -66,7 +66,8 @@ class Plan:
 
     `static_start` is when the static window opens next, in time or not; `dynamic_start` is what the
     dynamic strategy would do. `saving_pct` is None where the intensity now or then is not known.
-    `segments` are when the job runs if it has more than one, with pauses in between.
+    `scores` are those of the candidates, least is best. `segments` are when the job runs if it has
+    more than one, with pauses in between.
     """
 
     start: Instant
@@ -80,6 +81,7 @@ class Plan:
     saving_pct: float | None
     reason: str
     candidates: Sequence[Candidate] = ()
+    scores: Sequence[float] = ()
     segments: Sequence[Segment] = ()
 
 
@@ -125,6 +127,14 @@ def plan(
     else:
         start, reason = choice.start, _reason(choice, task)
 
+    candidates, scores = clean.candidates, clean.scores
+    if objective is not None:
+        # Prices may change at other times than intensities, and be known where those are not.
+        means = (expected_mean(series, task.durations, at) for at in landscape.starts)
+        weighed = zip(landscape.starts, means, landscape.scores, strict=True)
+        known = [(Candidate(at, mean), score) for at, mean, score in weighed if mean is not None]
+        candidates, scores = [pair[0] for pair in known], [pair[1] for pair in known]
+
     intensities = Intensities(
         now=mean_now,
         chosen=expected_mean(series, task.durations, start),
@@ -142,7 +152,8 @@ def plan(
         intensities=intensities,
         saving_pct=saving_pct(task, series, now, mean_now, start, intensities.chosen),
         reason=reason,
-        candidates=clean.candidates,
+        candidates=candidates,
+        scores=scores,
     )
 
 

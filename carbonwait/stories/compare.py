@@ -32,9 +32,15 @@ from carbonwait.core.replay import (
 )
 from carbonwait.core.replay_pausing import interruptible_runs
 from carbonwait.core.series import Series
-from carbonwait.core.units import JOULES_PER_KWH, format_span, parse_span, parse_when
+from carbonwait.core.units import (
+    JOULES_PER_KWH,
+    format_instant,
+    format_span,
+    parse_span,
+    parse_when,
+)
 from carbonwait.core.windows import Window, openings, parse_moments, parse_window
-from carbonwait.grid import zones
+from carbonwait.grid import registry, zones
 from carbonwait.grid.file import ForecastFile
 from carbonwait.process.clock import local_zone
 from carbonwait.settings import Settings
@@ -71,6 +77,7 @@ class CompareRequest:
     interruptible: bool = False
     resume_cost: str = DEFAULT_RESUME_COST
     issued: bool = False
+    decisions: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ class _History:
     issued: IssuedHours | None
     zone: str | None
     name: str
+    first: Instant
+    last: Instant
 
 
 def compare(
@@ -109,6 +118,7 @@ def compare(
     """Replay the job. Raises Mistake for options and histories that leave nothing to replay."""
     local = local_zone(zones.local_timezone(environ))
     window_zone = settings.config.window_zone or local
+    resume_s = parse_span(request.resume_cost)
     history = _history(request, settings, environ, now)
     notes: list[str] = []
     duration_s, energy_kwh = _duration(request, environ)
@@ -130,9 +140,9 @@ def compare(
             f"{len(asked) - len(submits)} submissions are left out for gaps in the history"
         )
     if not submits:
-        raise Mistake(_nothing_to_replay(history, job, asked))
+        raise Mistake(_nothing_to_replay(request, history, job, (begin, end), asked))
     windows = tuple(map(parse_window, request.windows)) or settings.config.windows
-    outcomes = _outcomes(request, history, job, submits, windows, window_zone)
+    outcomes = _outcomes(request, history, job, submits, windows, window_zone, resume_s)
     if (
         windows
         and all(outcome.start == outcome.submitted for outcome in outcomes["static"])
@@ -165,6 +175,7 @@ def _outcomes(
     submits: Sequence[Instant],
     windows: Sequence[Window],
     window_zone: tzinfo,
+    resume_s: float,
 ) -> dict[StrategyName, Sequence[Outcome]]:
     actuals = history.actuals
     opens = openings(
@@ -183,7 +194,6 @@ def _outcomes(
         name: replay_starts(actuals, job, submits, found) for name, found in starts.items()
     }
     if request.interruptible:
-        resume_s = parse_span(request.resume_cost)
         outcomes["interruptible"] = interruptible_runs(
             _knowledge(history), actuals, job, submits, resume_s
         )
@@ -202,14 +212,21 @@ def _history(
     if request.history is not None and request.days is not None:
         raise Mistake("--history and --days contradict each other; give one of them")
     if request.history is not None:
+        _keep_apart(request.history, request.decisions)
         zone = request.zone
         if zone is not None:
             zone = choose_zone(zone, settings, None, environ, request.provider).zone
+        if request.provider is not None:
+            # None is asked, but a wrong name is a mistake all the same.
+            name = None if request.provider == "file" else request.provider
+            registry.choose(name, zone, settings.provider)
         file = ForecastFile(request.history).load()
         actuals = file.actuals()
         if not actuals:
             raise Mistake(f"{request.history} holds no intensity; fill the second column")
-        return _History(actuals, _issued(request, file), zone, str(request.history))
+        # A row that says nothing counts for how far the file reaches, as it does for its steps.
+        span = file.rows[0].start, file.ends
+        return _History(actuals, _issued(request, file), zone, str(request.history), *span)
     if request.issued:
         raise Mistake("--issued needs a file with forecasts; name it with --history")
     days = DEFAULT_DAYS if request.days is None else request.days
@@ -227,7 +244,21 @@ def _history(
             f"nothing has been observed in {choice.zone} by {intensities.provider.name} yet; "
             "give --history FILE, or come back after some runs"
         )
-    return _History(actuals, None, choice.zone, f"the history of {choice.zone}")
+    span = actuals.edges[0], actuals.edges[-1]
+    return _History(actuals, None, choice.zone, f"the history of {choice.zone}", *span)
+
+
+def _keep_apart(history: Path, decisions: Path | None) -> None:
+    """The decisions must not be written over what they were made from. Raises Mistake."""
+    if decisions is None:
+        return
+    try:
+        same = decisions.samefile(history)
+    except (OSError, ValueError):
+        # One of them does not exist, or is not to be read or written: that is told of elsewhere.
+        return
+    if same:
+        raise Mistake(f"--decisions {decisions} is the history itself; name another file")
 
 
 def _issued(request: CompareRequest, file: IntensityFile) -> IssuedHours | None:
@@ -290,14 +321,22 @@ def _range(
     request: CompareRequest, history: _History, job: Job, now: Instant, local: tzinfo
 ) -> tuple[Instant, Instant]:
     """The submissions' first instant, and the end that they lie before."""
-    first, last = history.actuals.edges[0], history.actuals.edges[-1]
-    warm_up_s = min(_WARM_UP_S, (last - first) / 3)
-    begin, end = first + warm_up_s, last - job.deadline_s
+    warm_up_s = min(_WARM_UP_S, (history.last - history.first) / 3)
+    begin, end = history.first + warm_up_s, history.last - job.deadline_s
     if request.begin is not None:
-        begin = parse_when(request.begin, now, local)
+        begin = _bound(request.begin, history, now, local)
     if request.end is not None:
-        end = parse_when(request.end, now, local)
+        end = _bound(request.end, history, now, local)
     return begin, end
+
+
+def _bound(text: str, history: _History, now: Instant, local: tzinfo) -> Instant:
+    """A span reaches back, an instant stands for itself, in a history of years to come as well."""
+    present = max(now, history.last)
+    try:
+        return present - parse_span(text)
+    except Mistake:
+        return parse_when(text, present, local)
 
 
 def _submits(request: CompareRequest, begin: Instant, end: Instant, local: tzinfo) -> list[Instant]:
@@ -307,13 +346,35 @@ def _submits(request: CompareRequest, begin: Instant, end: Instant, local: tzinf
     return [opens for opens, _ in moments if begin <= opens < end]
 
 
-def _nothing_to_replay(history: _History, job: Job, asked: Sequence[Instant]) -> str:
-    span = format_span(history.actuals.edges[-1] - history.actuals.edges[0])
-    if asked:
-        return f"{history.name} has a gap after every submission; give a history without gaps"
+def _nothing_to_replay(
+    request: CompareRequest,
+    history: _History,
+    job: Job,
+    span: tuple[Instant, Instant],
+    asked: Sequence[Instant],
+) -> str:
+    """Why there is no job to replay, and what to do about it; submissions lie in `span`."""
+    covered_s = history.last - history.first
+    covers = f"{history.name} covers {format_span(covered_s)}"
+    if job.duration_s > covered_s:
+        least = f"less than the {format_span(job.duration_s)} of the job"
+        return f"{covers}, {least}; give a longer history or a shorter --duration"
+    if (request.begin, request.end, request.submit) == (None, None, None) and not asked:
+        return (
+            f"{covers}, which leaves no submission with a deadline of "
+            f"{format_span(job.deadline_s)}; give a longer history or a shorter --deadline"
+        )
+    begin, end = span
+    if not asked or begin >= history.last or end <= history.first:
+        return (
+            f"no job is submitted from {format_instant(begin)} to {format_instant(end)} within "
+            f"{history.name}, {format_instant(history.first)} to {format_instant(history.last)}; "
+            "give another --from, --to or --submit"
+        )
+    needed = format_span(max(job.deadline_s, job.duration_s))
     return (
-        f"{history.name} covers {span}, which leaves no submission with a deadline of "
-        f"{format_span(job.deadline_s)}; give a longer history or a shorter --deadline"
+        f"{history.name} ends or has a gap within {needed} of every submission; "
+        "give a longer history, or one without gaps"
     )
 
 

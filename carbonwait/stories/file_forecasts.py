@@ -4,6 +4,7 @@ from bisect import bisect_right
 from math import inf
 from pathlib import Path
 
+from carbonwait.core.blend import rejoined
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.core.forecaster import HOUR_S, observed_hours
 from carbonwait.core.knowledge import JUDGED_EVERY_H, JUDGED_FROM_S, Knowledge
@@ -68,7 +69,7 @@ class FileForecasts:
         if not series or series.edges[-1] <= now:
             raise ProviderUnavailable("the forecast file says nothing yet of what is to come")
         if rows.has_forecasts:
-            series = self._corrected(now).over(series)
+            series = rejoined(self._corrected(now).over(series), series)
         issued = rows.issued_at(now)
         return Outlook(series, self._zone, self._zone_source, "file", "live", issued=issued)
 

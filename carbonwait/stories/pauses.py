@@ -178,7 +178,7 @@ class Pauses:
             self._on_outlook(self.outlook)
         made = course(
             task,
-            self.outlook.series,
+            self._preparation.minimised(self.outlook.series, now),
             now,
             ran_s=self._ran_s(),
             phase="running" if self._state is _State.RUNNING else "paused",

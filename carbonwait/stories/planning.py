@@ -110,16 +110,25 @@ class Preparation:
             warnings=(*outlook.warnings, *prices.warnings),
             notes=(*outlook.notes, *prices.notes),
         )
-        objective = None
-        if task.carbon_weight < CARBON and prices.planned_on:
-            objective = scores(outlook.series, prices.planned_on, task.carbon_weight, now, until)
+        objective = _objective(task, outlook.series, prices, now, until)
         made = _plan(task, outlook, now, objective, planned)
         if self.interruption is not None and outlook.series:
             from carbonwait.core.interrupting import interruptible
 
             cost_s = self.interruption.resume_cost_s
-            made = interruptible(made, task, outlook.series, now, resume_cost_s=cost_s)
+            made = interruptible(
+                made, task, outlook.series, now, resume_cost_s=cost_s, objective=objective
+            )
         return Forethought(self.name, task, outlook, made, now, self.local, prices)
+
+    def minimised(self, series: Series, now: Instant) -> Series:
+        """What the job minimises while it runs, `series` being the intensities."""
+        task = self.task
+        if task.carbon_weight >= CARBON:
+            return series
+        until = max(task.deadline, now)
+        prices = self.prices.outlook(now, until, now)
+        return _objective(task, series, prices, now, until) or series
 
     def has_news(self, now: Instant, start: Instant) -> bool:
         """True if another plan may differ from the last one; `start` is the planned one."""
@@ -245,6 +254,15 @@ def _name(request: Request) -> str:
 def _first(*values: str | None) -> str | None:
     """The first value that was given, be it empty: that is a mistake for its parser to find."""
     return next((value for value in values if value is not None), None)
+
+
+def _objective(
+    task: Task, series: Series, prices: PriceOutlook, now: Instant, until: Instant
+) -> Series | None:
+    """The scores to minimise, None where it is the intensities themselves."""
+    if task.carbon_weight >= CARBON or not prices.planned_on:
+        return None
+    return scores(series, prices.planned_on, task.carbon_weight, now, until)
 
 
 def _plan(

@@ -90,7 +90,8 @@ class PriceSource:
             return NO_PRICES
         self._looked, self._complete = now, False
         if not self._providers:
-            return self._without(f"no price is known for {self._zone or 'no zone'}")
+            where = "without a zone" if self._zone is None else f"for {self._zone}"
+            return self._without(f"no price is known {where}")
         patience_s = min(_PATIENCE_S, max(_LEAST_PATIENCE_S, latest_start - now))
         reasons: list[str] = []
         patience = Patience(patience_s, self._give_up)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,12 @@ def test_the_table_ends_with_the_answer(user: User, history: Path) -> None:
         (["--duration", "1h", "--window", "25:00-26:00"], "hours go from 00:00 to 24:00"),
         (["--duration", "100d", "--deadline", "120d"], "leaves no submission"),
         (["--job", "nothing"], "no run of 'nothing' has succeeded so far"),
+        (["--duration", "200d"], "less than the 200d 0h of the job"),
+        (["--duration", "150d", "--deadline", "1d"], "ends or has a gap within 150d 0h"),
+        (["--duration", "1h", "--from", "2025-03-01", "--to", "2025-04-01"], "no job is submitted"),
+        (["--duration", "1h", "--from", "2026-05-01", "--to", "2026-04-01"], "another --from"),
+        (["--duration", "1h", "--resume-cost", "dear"], "is not a span"),
+        (["--duration", "1h", "--provider", "nobody"], "provider 'nobody' is not known"),
         (["--duration", "1h", "--decisions", "/no/such/folder/x.csv"], "cannot be written"),
     ],
 )
@@ -200,6 +207,37 @@ def test_a_mistake_is_told_in_one_line(
     user: User, history: Path, arguments: list[str], told: str
 ) -> None:
     assert told in refused(user, "--history", str(history), *arguments)
+
+
+def test_the_decisions_are_never_written_over_the_history(user: User, history: Path) -> None:
+    before = history.read_bytes()
+    link = user.home / "link.csv"
+    link.symlink_to(history)
+    told = refused(user, *("--history", str(history), "--duration", "1h", "--decisions", str(link)))
+    assert "is the history itself" in told
+    assert history.read_bytes() == before
+
+
+def test_rows_without_an_intensity_count_for_how_far_a_file_reaches(user: User) -> None:
+    history = write(user.home / "grid.csv", 9)
+    rows = history.read_text().splitlines()
+    for line in (1, 2, 3, -1, -2):
+        rows[line] = rows[line].split(",")[0] + ","
+    history.write_text("\n".join(rows) + "\n")
+    found = compared(user, "--history", str(history), "--duration", "1h", "--deadline", "6h")
+    assert found["from"] == format_instant(BEGIN + 3 * DAY_S)
+    assert found["to"] == format_instant(BEGIN + 9 * DAY_S - 6 * HOUR_S)
+
+
+def test_submissions_may_begin_a_span_ago_and_in_years_to_come(user: User) -> None:
+    at = datetime(2150, 1, 1, tzinfo=UTC).timestamp()
+    rows = [f"{format_instant(at + n * HOUR_S)},{usual(n * HOUR_S):g}" for n in range(240)]
+    history = user.home / "grid.csv"
+    history.write_text("\n".join(["datetime_utc,intensity_gco2_per_kwh", *rows]) + "\n")
+    words = ("--history", str(history), "--duration", "1h", "--deadline", "6h")
+    found = compared(user, *words, "--from", "2150-01-05T00:00Z", "--to", "1d")
+    assert found["jobs"] == (9 - 4) * 24
+    assert found["to"] == format_instant(at + 9 * DAY_S)
 
 
 def test_without_a_file_and_without_a_history_there_is_nothing_to_compare(user: User) -> None:

@@ -1,6 +1,7 @@
 """The runner-up and the other starts that a plan is held against."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,22 @@ def test_a_long_run_has_its_runner_up_a_quarter_of_it_away() -> None:
     second = second_of(*[300] * 4, *[100] * 8, 90, 300, *[100] * 8, *[400] * 8, run_s=8 * HOUR)
     assert second is not None
     assert abs(second.start - 5 * HOUR) >= 2 * HOUR
+
+
+def test_the_runner_up_is_the_best_by_what_the_plan_was_made_for() -> None:
+    asked = replace(task(4), carbon_weight=0.0)
+    prices = hourly(0.4, 0.1, 0.2, 0.3)
+    made = plan(asked, hourly(300, 200, 400, 100), 0, objective=prices)
+    assert made.start == HOUR
+    assert runner_up(asked, made) == (2 * HOUR, 400)
+
+
+def test_the_candidates_are_the_starts_that_were_weighed() -> None:
+    asked = replace(task(4), carbon_weight=0.0)
+    prices = Series([Slot(0, 5400, 0.4), Slot(5400, 5 * HOUR, 0.1)])
+    made = plan(asked, hourly(300, 200, 200, 100), 0, objective=prices)
+    assert (made.start, made.intensities.chosen) == (5400, 200)
+    assert made.start in [candidate.start for candidate in made.candidates]
 
 
 def test_without_candidates_there_is_no_runner_up() -> None:

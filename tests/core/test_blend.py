@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import series
 
-from carbonwait.core.blend import biased, topped_up
+from carbonwait.core.blend import biased, rejoined, topped_up
 from carbonwait.core.series import Kind, Series, Slot
 
 
@@ -109,6 +109,14 @@ def test_the_level_of_the_lower_one_does_not_matter(
 # --- typical days and the last hours ------------------------------------------------------------
 
 HOUR_S = 3600.0
+
+
+def test_slots_that_were_cut_are_put_together_again_and_no_others() -> None:
+    file = Series([Slot(0, 20, 5.0), Slot(20, 30, 5.0), Slot(30, 50, 7.0), Slot(60, 70, 7.0)])
+    cut = Series([*steps(5, 5, 5, 7, 8), Slot(60, 65, 7.0), Slot(65, 70, 7.0)])
+    assert [(slot.start, slot.end) for slot in rejoined(cut, file)] == [
+        *((0, 20), (20, 30), (30, 40), (40, 50), (60, 70))
+    ]
 
 
 def hourly(*values: float, begin: float = 0.0, kind: Kind = "typical") -> Series:

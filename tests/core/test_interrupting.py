@@ -1,5 +1,7 @@
 """From a plan in one piece to one with pauses, and what a job does that is under way."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,11 @@ def task(
 def planned(asked: Task, series: Series, *, resume_cost_s: float = 0.0) -> Plan:
     made = plan(asked, series, MIDNIGHT)
     return interruptible(made, asked, series, MIDNIGHT, resume_cost_s=resume_cost_s)
+
+
+def planned_on_price(asked: Task, series: Series, prices: Series) -> Plan:
+    made = plan(asked, series, MIDNIGHT, objective=prices)
+    return interruptible(made, asked, series, MIDNIGHT, resume_cost_s=600, objective=prices)
 
 
 def hours(made: Plan) -> list[tuple[float, float]]:
@@ -155,3 +162,23 @@ def test_whatever_is_decided_there_is_time_left_for_the_work(
     if not found.runs:
         left_s = (work_h - min(ran_h, work_h)) * HOUR_S
         assert found.resumes + left_s <= latest_finish(asked) + 1e-4
+
+
+# --- another objective --------------------------------------------------------------------------
+
+
+def test_pauses_keep_to_the_objective_and_tell_of_the_emissions() -> None:
+    asked = replace(task(2, 4), carbon_weight=0.0)
+    prices = hourly(0.9, 0.1, 0.9, 0.1, 0.9)
+    made = planned_on_price(asked, hourly(100, 600, 100, 480, 100), prices)
+    assert hours(made) == [(1, 2), (3, 4)]
+    assert made.intensities.chosen == (600 + 480 * 7 / 6) / 2
+    assert made.saving_pct == pytest.approx(100 * (350 - 580) / 350)
+    assert made.reason == "a pause, expected to save 78 % of the cost"
+
+
+def test_no_clean_hour_draws_a_job_with_pauses_away_from_the_cheapest_start() -> None:
+    asked = replace(task(2, 4), carbon_weight=0.0)
+    prices = hourly(0.5, 0.5, 0.1, 0.1, 0.5)
+    made = planned_on_price(asked, hourly(100, 600, 600, 100, 600), prices)
+    assert (made.start, made.segments) == (MIDNIGHT + 2 * HOUR_S, ())

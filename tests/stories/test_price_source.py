@@ -157,12 +157,14 @@ def test_without_any_price_one_line_says_so(
     assert "\n" not in warning
 
 
-@pytest.mark.parametrize("zone", ["US-CAL-CISO", None])
+@pytest.mark.parametrize(
+    ("zone", "where"), [("US-CAL-CISO", "for US-CAL-CISO"), (None, "without a zone")]
+)
 def test_a_zone_without_prices_is_told_where_the_plan_needs_them(
-    make: Make, zone: str | None
+    make: Make, zone: str | None, where: str
 ) -> None:
     (warning,) = make(zone=zone).outlook(NOON, NOON + HOUR_S, LATE).warnings
-    assert warning == f"no price is known for {zone or 'no zone'}; planning on carbon"
+    assert warning == f"no price is known {where}; planning on carbon"
     assert make(1.0, zone=zone, prices=True).outlook(NOON, NOON + HOUR_S, LATE).warnings == ()
 
 
