@@ -389,7 +389,7 @@ def test_a_postcode_without_data_is_named(document: object) -> None:
 
 
 def test_a_refusal_names_the_provider_and_says_what_it_means() -> None:
-    with pytest.raises(HttpRefusal, match="^neso: the service has retired this address"):
+    with pytest.raises(HttpRefusal, match=r"^neso: the service has retired this address"):
         Neso({}).forecast("GB", NOON, NOON + DAY_S, refusing(410, b"gone"))
 
 

@@ -189,7 +189,7 @@ def test_what_was_before_today_is_asked_for_although_today_came_with_the_forecas
     )
     providers = {"energy_charts": {"base_url": grid_server.url}}
     environ = {"CARBONWAIT_CACHE": str(tmp_path / "cache")}
-    settings = Settings(None, Config(providers=providers))  # type: ignore[arg-type]
+    settings = Settings(None, Config(providers=providers))
     for minutes in (0, 20):
         intensities = Intensities(ZoneChoice("DE", "the test"), settings, environ)
         intensities.outlook(NOON + 60 * minutes, NOON + DAY_S)
