@@ -153,7 +153,8 @@ class History:
                 known_to = max(known_to, _finite(ends))
             return known_to if end - known_to >= least_s else None
 
-        return self._with(read, start)
+        everything: Instant | None = start
+        return self._with(read, everything)
 
     def _with(
         self, work: "Callable[[sqlite3.Connection], _T]", nothing: _T, *, create: bool = False
