@@ -17,6 +17,10 @@ class SettingsRefused(ProviderUnavailable):
     """
 
 
+class GivenUp(ProviderUnavailable):
+    """Nobody waited for the answer, since something better to do came up: nothing is wrong."""
+
+
 def reworded(refusal: HttpRefusal, reason: str) -> HttpRefusal:
     """The refusal with another reason and without its body."""
     return HttpRefusal(reason, status=refusal.status, retry_after_s=refusal.retry_after_s)
