@@ -10,8 +10,11 @@ def main() -> None:
         # Importing the command line costs several times what this answer takes.
         from carbonwait import __version__
 
-        print(f"carbonwait {__version__}")
-        return
+        try:
+            print(f"carbonwait {__version__}", flush=True)
+            return
+        except OSError:
+            pass  # the command line proper tells it in one line
     # Ctrl-C ends it without a traceback from the middle of an import. The module `signal` is one of
     # those imports, so it is the built-in one behind it.
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:

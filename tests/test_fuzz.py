@@ -302,7 +302,7 @@ def test_any_values_in_the_rows_of_the_history(
         connection.close()
         observed = history.observed("neso-GB", 0, 4e9)
         assert all(slot.g_per_kwh < float("inf") for slot in observed)
-        history.last("neso-GB")
+        history.unknown_since("neso-GB", NOON - 86400, NOON, 3600)
         history.add("neso-GB", stored(110.0).series, NOON + 7200)
         assert history.observed("neso-GB", NOON, NOON + 1).slots[0].g_per_kwh == 110
 

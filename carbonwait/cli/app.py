@@ -1,10 +1,10 @@
 """The command line as a whole: its commands, and the one place where errors are printed."""
 
-import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -25,8 +25,9 @@ from carbonwait.cli import (
     settle,
     show,
     start,
+    stdout,
 )
-from carbonwait.cli.output import say
+from carbonwait.cli.output import say, say_at_length
 from carbonwait.core.errors import (
     CannotRun,
     CarbonwaitError,
@@ -62,25 +63,33 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False,
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         from carbonwait import __version__
 
         typer.echo(f"carbonwait {__version__}")
         raise typer.Exit
 
 
+_Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
+    ),
+]
+
+
+@app.callback()
+def _options(version: _Version = False) -> None:
+    """Whatever stands before the command."""
+
+
 def run_command_line(arguments: Sequence[str]) -> NoReturn:
     """Run one command and end the process with its status."""
     # As with other programs, a reader that has gone ends a command without a traceback.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A job's name may hold what the terminal's encoding does not.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    _end(_status(arguments))
+    output = stdout.guard()
+    _end(_status(arguments), output)
 
 
 def _status(arguments: Sequence[str]) -> int:
@@ -97,6 +106,8 @@ def _status(arguments: Sequence[str]) -> int:
     except CannotRun as error:
         say(str(error))
         return error.status
+    except stdout.OutputLost:
+        return 1  # it is told at the very end, since most of it shows only there
     except (LedgerUnavailable, Unreachable) as error:
         say(str(error))
         return 1
@@ -114,19 +125,22 @@ def _usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "carbonwait"
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    if not text:
-        # `carbonwait` by itself: typer has shown the help.
+    if type(error).__name__ == "NoArgsIsHelpError":
+        # `carbonwait` by itself: the text is the whole help.
+        say_at_length(text)
         return 2
     say(f"{' '.join(text.split()).rstrip('.')}; see {path} --help")
     return 2
 
 
-def _end(status: int) -> NoReturn:
+def _end(status: int, output: stdout.Output) -> NoReturn:
     """Leave without the interpreter's shutdown, in which libraries may hang or print."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            try:
-                stream.flush()
-            except OSError:
-                status = status or 1
+    with suppress(stdout.OutputLost):
+        sys.stdout.flush()
+    if output.lost is not None:
+        say(output.lost)
+        status = status or 1
+    if sys.stderr is not None:
+        with suppress(OSError):  # there is nowhere left to tell it
+            sys.stderr.flush()
     os._exit(status)

@@ -8,6 +8,7 @@ upon the control characters in it: they are shown as escapes instead.
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +25,13 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         return
+
+
+def say_at_length(text: str) -> None:
+    """Several lines of our own on stderr, as they are."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):  # a stderr that is full is no reason to fail
+            sys.stderr.write(f"{text}\n")
 
 
 def put(line: str) -> None:

@@ -136,15 +136,25 @@ class History:
         nothing: list[Issue] = []
         return self._with(read, nothing)
 
-    def last(self, source: str) -> Instant | None:
-        """The end of the newest observation."""
+    def unknown_since(
+        self, source: str, start: Instant, end: Instant, least_s: float
+    ) -> Instant | None:
+        """Where the first hole of at least `least_s` within `[start, end)` begins, None if none."""
 
         def read(connection: "sqlite3.Connection") -> Instant | None:
-            query = "SELECT MAX(end) FROM actuals WHERE source = ?"
-            found = connection.execute(query, (source,)).fetchone()[0]
-            return None if found is None else finite(found)
+            query = (
+                "SELECT start, end FROM actuals WHERE source = ? AND end > ? AND start < ?"
+                " ORDER BY start"
+            )
+            known_to = start
+            for begins, ends in connection.execute(query, (source, start, end)):
+                if finite(begins) - known_to >= least_s:
+                    return known_to
+                known_to = max(known_to, finite(ends))
+            return known_to if end - known_to >= least_s else None
 
-        return self._with(read, None)
+        everything: Instant | None = start
+        return self._with(read, everything)
 
     def _with(
         self, work: "Callable[[sqlite3.Connection], _T]", nothing: _T, *, create: bool = False

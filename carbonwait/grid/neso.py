@@ -19,6 +19,7 @@ from carbonwait.core.series import Kind, Series
 from carbonwait.grid.http import HttpRefusal
 from carbonwait.grid.points import Point, instant, intensity, rows, series_of
 from carbonwait.grid.protocol import Fetch, Forecast
+from carbonwait.grid.refusals import meaning, reworded
 
 BASE_URL = "https://api.carbonintensity.org.uk"
 
@@ -100,7 +101,7 @@ class Neso:
         except HttpRefusal as refusal:
             if self._postcode and b"postcode" in refusal.body.lower():
                 raise ProviderUnavailable(f"neso has no intensities{self._hint}") from None
-            raise
+            raise reworded(refusal, f"{self.name}: {meaning(refusal)}") from None
 
 
 def parse_forecast(document: object) -> Series:

@@ -5,6 +5,7 @@ sent. How long it wants to be left alone must not get lost on the way.
 """
 
 from carbonwait.core.errors import ProviderUnavailable
+from carbonwait.core.units import format_span
 from carbonwait.grid.exchange import HttpRefusal
 
 
@@ -14,6 +15,10 @@ class SettingsRefused(ProviderUnavailable):
     It holds for these settings alone: once they are mended, no earlier refusal may stand in the
     way, so it is not shared as other failures are.
     """
+
+
+class GivenUp(ProviderUnavailable):
+    """Nobody waited for the answer, since something better to do came up: nothing is wrong."""
 
 
 def reworded(refusal: HttpRefusal, reason: str) -> HttpRefusal:
@@ -26,7 +31,7 @@ def meaning(refusal: HttpRefusal) -> str:
     if refusal.status == 410:
         return "the service has retired this address; use another provider"
     if refusal.status == 429 and refusal.retry_after_s:
-        return f"too many requests, it asks for a rest of {refusal.retry_after_s:.0f} s"
+        return f"too many requests, it asks for a rest of {format_span(refusal.retry_after_s)}"
     if refusal.status == 429:
         return "too many requests"
     return str(refusal)

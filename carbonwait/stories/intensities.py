@@ -18,6 +18,7 @@ from carbonwait.core.forecaster import HOUR_S
 from carbonwait.core.records import Instant
 from carbonwait.core.series import Kind, Series
 from carbonwait.grid import registry, typical, zones
+from carbonwait.grid.refusals import GivenUp
 from carbonwait.settings import Settings, cache_folder
 from carbonwait.stories.outlook import Outlook, RungOf, continued, explained
 from carbonwait.stories.service_forecasts import ServiceForecasts
@@ -100,10 +101,14 @@ class Intensities:
         far = until if beyond is None else max(until, beyond)
         rungs: tuple[RungOf, ...] = (*(self._upper.rungs if self._upper else ()), self._typical)
         reasons: list[str] = []
+        notes: list[str] = []
         found: Outlook | None = None
         for rung in rungs:
             try:
                 lower = rung(now, far)
+            except GivenUp as given_up:
+                notes.append(str(given_up))
+                continue
             except ProviderUnavailable as unavailable:
                 reasons.append(str(unavailable))
                 continue
@@ -113,10 +118,12 @@ class Intensities:
             if found.provider == "file" or found.series.edges[-1] >= far:
                 break
         if found is not None:
-            return explained(found, reasons)
+            return explained(replace(found, notes=(*notes, *found.notes)), reasons)
         if self.choice.zone is None:
             reasons.append(f"no zone: {self.choice.source}")
-        bare = self.nothing()
+        elif not reasons and not notes:
+            reasons.append(f"there is no forecast for {self.choice.zone}")
+        bare = replace(self.nothing(), notes=tuple(notes))
         return explained(replace(bare, rung="static") if self._has_windows else bare, reasons)
 
     def nothing(self) -> Outlook:

@@ -23,6 +23,7 @@ from carbonwait.grid.http import Patience
 from carbonwait.grid.points import touching
 from carbonwait.grid.prices import PriceProvider, currency, per_kwh
 from carbonwait.grid.protocol import Forecast
+from carbonwait.grid.refusals import GivenUp
 from carbonwait.settings import Settings, cache_folder
 
 # The intensities have had their time before: together they must not hold up a start for long.
@@ -101,6 +102,8 @@ class PriceSource:
                 if stored is None or not stored.forecast.series.covers(now, until):
                     since = now - DAY_S
                     stored = self._asked(provider, now, since, provider.refresh_s, patience)
+            except GivenUp:
+                break
             except ProviderUnavailable as unavailable:
                 reasons.append(str(unavailable))
                 continue
@@ -111,7 +114,7 @@ class PriceSource:
             stored = self._stored(provider)
             if stored is not None and stored.forecast.series.edges[-1] > now:
                 return self._found(provider, stored, now, until, reasons)
-        return self._without("; ".join(reasons))
+        return self._without("; ".join(reasons)) if reasons else NO_PRICES
 
     def has_news(self, now: Instant, start: Instant) -> bool:
         """True if there may be prices that the last plan did without; `start` is the planned one.

@@ -138,11 +138,16 @@ class ServiceForecasts:
         return replace(found, series=series.over(found.series))
 
     def _observe(self, now: Instant, patience: Patience) -> None:
-        """Keep what has been observed since the last time; a failure costs nothing."""
-        last = self._history.last(self._source) or 0.0
-        if now - last < _OBSERVE_EVERY_S:
+        """Keep what has been observed and is not known yet; a failure costs nothing.
+
+        Some forecasts come with today's observations: the newest one known tells nothing of what
+        is missing before it.
+        """
+        earliest = now - min(_OBSERVE_BACK_S, self._provider.reaches_back_s)
+        unknown = self._history.unknown_since(self._source, earliest, now, _OBSERVE_EVERY_S)
+        if unknown is None:
             return
-        begin = max(last - _REVISED_S, now - _OBSERVE_BACK_S)
+        begin = max(unknown - _REVISED_S, earliest)
 
         def ask() -> Forecast:
             return Forecast(self._provider.actuals(self._zone, begin, now, patience.fetch))
@@ -152,7 +157,9 @@ class ServiceForecasts:
         except ProviderUnavailable:
             # The forecast is there, and the next look asks again.
             return
-        self._history.add(self._source, stored.forecast.series, now)
+        if stored.retrieved == now:
+            # Else whoever asked has added it already.
+            self._history.add(self._source, stored.forecast.series, now)
         self.has_observed = True
 
     # --- what they have in common ---

@@ -431,3 +431,12 @@ def test_the_doctor_says_the_same_in_words(user: User, served: GridServer) -> No
     result = user.run("doctor", "--zone", "GB")
     assert result.returncode == 0
     assert b"neso answers" in result.stdout
+
+
+def test_a_command_that_ends_before_the_answer_comes_is_no_reason_to_warn(
+    user: User, grid_server: GridServer
+) -> None:
+    grid_server.answer(Answer(wait_for=threading.Event()))
+    user.configure(f'zone = "GB"\n[providers.neso]\nbase_url = "{grid_server.url}"\n')
+    result = user.run("run", "--now", "--no-meter", "--", "sh", "-c", "exit 7")
+    assert (result.returncode, result.stderr) == (7, b"")

@@ -260,7 +260,7 @@ def test_a_wrong_token_is_told_without_showing_it(grid_server: GridServer, body:
         (404, {"message": "No recent data available for zone DK-DK2"}, "no data for DK-DK2"),
         (404, {"message": "no Route matched with those values"}, "has retired this address"),
         (410, b"", "has retired this address"),
-        (429, b"", "too many requests, it asks for a rest of 3600 s"),
+        (429, b"", "too many requests, it asks for a rest of 1h 00m"),
         (503, b"<html>", "answered with status 503"),
     ],
 )

@@ -156,7 +156,7 @@ def test_one_request_asks_for_both_areas_in_utc_and_without_a_limit(
 
 def test_a_second_request_within_the_minute_is_not_tried_again(grid_server: GridServer) -> None:
     grid_server.answer(refusal(429, retry_after_s=41))
-    with pytest.raises(HttpRefusal, match="too many requests, it asks for a rest of 41 s") as told:
+    with pytest.raises(HttpRefusal, match="too many requests, it asks for a rest of 41s") as told:
         Energinet({"base_url": grid_server.url}).forecast("DK-DK1", NOON, NOON + DAY_S, get_json)
     assert told.value.retry_after_s == 41
     assert len(grid_server.seen) == 1

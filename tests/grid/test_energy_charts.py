@@ -183,7 +183,7 @@ def test_a_refusal_in_plain_words_is_shown(grid_server: GridServer) -> None:
     [
         (404, {"detail": "Not Found"}, "energy_charts: no data for DE"),
         (410, b"", "energy_charts: the service has retired this address; use another provider"),
-        (429, b"", "energy_charts: too many requests, it asks for a rest of 3600 s"),
+        (429, b"", "energy_charts: too many requests, it asks for a rest of 1h 00m"),
         (422, {"detail": [{"loc": ["query"]}]}, "answered with status 422"),
         (500, b"<html></html>", "answered with status 500"),
     ],

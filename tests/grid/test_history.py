@@ -134,22 +134,48 @@ def test_the_newest_value_of_a_start_is_the_one_that_comes_back(
     assert found == expected
 
 
-# --- the newest observation ---------------------------------------------------------------------
+# --- what is missing ----------------------------------------------------------------------------
 
 
-def test_the_last_observation_is_the_newest_end(history: History) -> None:
-    history.add(SOURCE, hours(100, 110), NOON)
-    assert history.last(SOURCE) == NOON
+def unknown(history: History, source: str = SOURCE) -> float | None:
+    """How many hours before noon the first hole of two hours in the day before it begins."""
+    found = history.unknown_since(source, NOON - DAY_S, NOON, 2 * HOUR_S)
+    return None if found is None else (NOON - found) / HOUR_S
 
 
-def test_of_an_unknown_source_there_is_none(history: History) -> None:
-    history.add(SOURCE, hours(100), NOON)
-    assert history.last("energinet/DK-DK1") is None
+def test_of_an_unknown_source_all_is_missing(history: History) -> None:
+    history.add(SOURCE, hours(*[100.0] * 24), NOON)
+    assert unknown(history, "energinet/DK-DK1") == 24
+
+
+def test_without_a_file_all_is_missing(history: History) -> None:
+    assert unknown(history) == 24
+
+
+def test_a_day_that_is_known_misses_nothing(history: History) -> None:
+    history.add(SOURCE, hours(*[100.0] * 30), NOON)
+    assert unknown(history) is None
+
+
+def test_what_is_shorter_than_asked_for_is_no_hole(history: History) -> None:
+    history.add(SOURCE, hours(*[100.0] * 22, end=NOON - HOUR_S), NOON)
+    assert unknown(history) is None
+
+
+def test_what_came_before_the_newest_can_be_missing(history: History) -> None:
+    history.add(SOURCE, hours(*[100.0] * 10, end=NOON - 14 * HOUR_S), NOON)
+    history.add(SOURCE, hours(*[100.0] * 10), NOON)
+    assert unknown(history) == 14
+
+
+def test_what_came_after_the_newest_is_missing(history: History) -> None:
+    history.add(SOURCE, hours(*[100.0] * 24, end=NOON - 3 * HOUR_S), NOON)
+    assert unknown(history) == 3
 
 
 def test_with_a_clock_that_is_behind_nothing_of_the_future_is_kept(history: History) -> None:
     history.add(SOURCE, hours(100, 110, 120, end=NOON + 2 * HOUR_S), NOON)
-    assert history.last(SOURCE) == NOON
+    assert history.observed(SOURCE, 0, 4e9).edges[-1] == NOON
 
 
 # --- the file -----------------------------------------------------------------------------------
@@ -166,7 +192,7 @@ def test_the_file_is_private(history: History, folder: Path) -> None:
 
 def test_to_look_makes_no_file(history: History, folder: Path) -> None:
     assert not history.observed(SOURCE, 0, NOON)
-    assert history.last(SOURCE) is None
+    assert unknown(history) == 24
     assert list(folder.iterdir()) == []
 
 
@@ -222,17 +248,16 @@ def test_a_damaged_file_is_dropped_and_begins_anew(
     DAMAGES[how](folder / "history.db")
     for _ in range(2):
         history.observed(SOURCE, 0, 4e9)
-        history.last(SOURCE)
+        unknown(history)
         history.add(SOURCE, hours(110), NOON)
-    assert history.observed(SOURCE, 0, 4e9).slots[-1].g_per_kwh == 110
-    assert history.last(SOURCE) == NOON
+    assert history.observed(SOURCE, 0, 4e9).slots[-1] == hours(110)[0]
 
 
 def test_a_journal_of_the_damaged_file_does_no_harm(history: History, folder: Path) -> None:
     history.add(SOURCE, hours(100), NOON)
     (folder / "history.db-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(8000))
     (folder / "history.db").write_bytes(b"no database at all, but long enough " * 999)
-    history.last(SOURCE)
+    unknown(history)
     history.add(SOURCE, hours(110), NOON)
     assert values(history) == [110]
 

@@ -388,6 +388,11 @@ def test_a_postcode_without_data_is_named(document: object) -> None:
         Neso({"postcode": "XX9"}).forecast("GB", NOON, NOON + DAY_S, always(document))
 
 
+def test_a_refusal_names_the_provider_and_says_what_it_means() -> None:
+    with pytest.raises(HttpRefusal, match=r"^neso: the service has retired this address"):
+        Neso({}).forecast("GB", NOON, NOON + DAY_S, refusing(410, b"gone"))
+
+
 def test_another_refusal_keeps_its_status() -> None:
     with pytest.raises(HttpRefusal, match="status 500") as caught:
         Neso({}).forecast("GB", NOON, NOON + DAY_S, refusing(500, b"Requested resource not found."))

@@ -313,7 +313,7 @@ def test_a_region_that_the_account_lacks_is_told_without_a_new_login(
     [
         (404, "region PSCO is not known; check"),
         (410, "has retired this address"),
-        (429, "too many requests, it asks for a rest of 3600 s"),
+        (429, "too many requests, it asks for a rest of 1h 00m"),
         (502, "answered with status 502"),
     ],
 )

@@ -184,3 +184,26 @@ def test_actuals_that_came_with_an_answer_settle_what_they_cover(
     observe(grid_server, tmp_path, [known], NOON + HOUR_S)
     series = intensities.to_account_with(found.series, NOON + HOUR_S)
     assert [series.at(NOON), series.at(NOON + HALF_HOUR_S)] == [123, 200]
+
+
+def test_what_was_before_today_is_asked_for_although_today_came_with_the_forecast(
+    grid_server: GridServer, tmp_path: Path
+) -> None:
+    quarters = [NOON - 12 * HOUR_S + 900 * number for number in range(96)]
+    grid_server.answer(
+        Answer.of(
+            {
+                "unix_seconds": quarters,
+                "co2eq": [200 if at < NOON - HOUR_S else None for at in quarters],
+                "co2eq_forecast": [None if at < NOON - HOUR_S else 300 for at in quarters],
+            }
+        )
+    )
+    providers = {"energy_charts": {"base_url": grid_server.url}}
+    environ = {"CARBONWAIT_CACHE": str(tmp_path / "cache")}
+    settings = Settings(None, Config(providers=providers))
+    for minutes in (0, 20):
+        intensities = Intensities(ZoneChoice("DE", "the test"), settings, environ)
+        intensities.outlook(NOON + 60 * minutes, NOON + DAY_S)
+    asked = [seen.params.get("start") for seen in grid_server.seen]
+    assert asked == [None, "2026-11-09T12:00Z", None]
