@@ -180,6 +180,20 @@ def test_a_job_goes_on_when_it_is_clean_again_and_keeps_its_status(job: Job) -> 
     assert any(reason.startswith("resumed") for reason in reasons)
 
 
+def test_a_paused_job_goes_on_as_soon_as_a_new_forecast_is_clean(job: Job) -> None:
+    job.start_and_pause("while [ ! -e go ]; do sleep 0.05; done")
+    job.grid.write((200, CLEAN))
+    until(lambda: state(job.pid) != "T", 15)
+    (job.user.home / "go").touch()
+    assert job.end()[0] == 0
+
+
+def test_a_job_is_paused_when_a_new_forecast_is_dirty(job: Job) -> None:
+    job.start(BUSY, spans=[(200, CLEAN)])
+    job.grid.write((61, DIRTY), (60, CLEAN))
+    until(lambda: state(job.pid) == "T", 15)
+
+
 def test_a_job_is_not_paused_past_its_latest_finish(job: Job) -> None:
     job.start(
         "i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done",
