@@ -21,7 +21,7 @@ from carbonwait.core.records import Instant
 from carbonwait.core.series import Series, Slot
 from carbonwait.grid.points import number
 from carbonwait.grid.protocol import Forecast
-from carbonwait.grid.refusals import SettingsRefused
+from carbonwait.grid.refusals import CalledAway, SettingsRefused
 
 # An asker gets ten seconds; whoever waits for it gives up soon after.
 _LONGEST_WAIT_S = 11.0
@@ -141,7 +141,9 @@ class Cache:
                     pass
                 except OSError:  # some file systems have no locks
                     break
-                if give_up() or time.monotonic() > end:
+                if give_up():
+                    raise CalledAway(f"{key[0]}: something else came before its answer")
+                if time.monotonic() > end:
                     raise ProviderUnavailable(f"{key[0]}: another process still waits for it")
                 time.sleep(_POLL_S)
             yield

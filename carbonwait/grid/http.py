@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from carbonwait.core.errors import ProviderUnavailable
 from carbonwait.grid.exchange import Exchange, HttpRefusal, Request
+from carbonwait.grid.refusals import CalledAway
 
 __all__ = ["HttpRefusal", "get_json"]
 
@@ -30,8 +31,8 @@ def get_json(
     """The JSON document at `url`; None if the body is empty.
 
     All of it, redirects and retries included, takes at most `timeout_s`. `give_up` is asked every
-    50 ms whether to stop waiting. Raises HttpRefusal for a status other than success, and
-    ProviderUnavailable for everything else that goes wrong.
+    50 ms whether to stop waiting. Raises HttpRefusal for a status other than success, CalledAway
+    if `give_up` said so, and ProviderUnavailable for everything else that goes wrong.
     """
     waiting = _Waiting(Exchange(Request(url, dict(headers or {}), dict(params or {})), timeout_s))
     threading.Thread(target=waiting.work, name="carbonwait-http", daemon=True).start()
@@ -40,7 +41,7 @@ def get_json(
     if not waiting.done.is_set():
         waiting.exchange.hang_up()
         if given_up:
-            raise ProviderUnavailable(f"{host}: something else came before its answer")
+            raise CalledAway(f"{host}: something else came before its answer")
         raise ProviderUnavailable(f"{host} did not answer within {timeout_s:g} s")
     if waiting.failure is not None:
         # Without the chain behind it, which may quote headers.

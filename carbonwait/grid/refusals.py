@@ -16,6 +16,10 @@ class SettingsRefused(ProviderUnavailable):
     """
 
 
+class CalledAway(ProviderUnavailable):
+    """The caller had something better to do than to wait; that says nothing of the service."""
+
+
 def reworded(refusal: HttpRefusal, reason: str) -> HttpRefusal:
     """The refusal with another reason and without its body."""
     return HttpRefusal(reason, status=refusal.status, retry_after_s=refusal.retry_after_s)

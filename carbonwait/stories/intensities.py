@@ -30,7 +30,7 @@ from carbonwait.grid.file import ForecastFile
 from carbonwait.grid.history import History
 from carbonwait.grid.http import Patience
 from carbonwait.grid.protocol import Forecast, Provider
-from carbonwait.grid.refusals import SettingsRefused
+from carbonwait.grid.refusals import CalledAway, SettingsRefused
 from carbonwait.settings import Settings, cache_folder
 
 _FILE_LOOK_S = 5.0
@@ -142,10 +142,14 @@ class Intensities:
         self._looked = now
         rungs = (self._from_file, self._live, self._cached, self._from_history, self._from_typical)
         reasons: list[str] = []
+        called_away: list[str] = []
         found: Outlook | None = None
         for rung in rungs:
             try:
                 lower = rung(now, far)
+            except CalledAway as away:
+                called_away.append(str(away))
+                continue
             except ProviderUnavailable as unavailable:
                 reasons.append(str(unavailable))
                 continue
@@ -154,12 +158,14 @@ class Intensities:
             found = lower if found is None else _continued(found, lower, now, until)
             if found.provider == "file" or found.series.edges[-1] >= far:
                 break
-        if found is not None:
-            return replace(found, warnings=_explained(reasons, found))
-        bare = self._bare("static" if self._has_windows else "now")
-        if self.choice.zone is None:
-            reasons.append(f"no zone: {self.choice.source}")
-        return replace(bare, warnings=_explained(reasons, bare))
+        if found is None:
+            found = self._bare("static" if self._has_windows else "now")
+            if self.choice.zone is None:
+                reasons.append(f"no zone: {self.choice.source}")
+            elif not reasons and not called_away:
+                reasons.append(f"there is no forecast for {self.choice.zone}")
+        notes = (*found.notes, *_explained(called_away, found))
+        return replace(found, warnings=_explained(reasons, found), notes=notes)
 
     def observed(self, start: Instant, end: Instant) -> Series:
         """What is known to have been, from earlier answers of the provider."""

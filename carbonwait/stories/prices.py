@@ -10,7 +10,7 @@ run can be priced when it ends.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carbonwait.core.errors import Mistake, ProviderUnavailable
 from carbonwait.core.objective import CARBON
@@ -23,6 +23,7 @@ from carbonwait.grid.http import Patience
 from carbonwait.grid.points import touching
 from carbonwait.grid.prices import PriceProvider, currency, per_kwh
 from carbonwait.grid.protocol import Forecast
+from carbonwait.grid.refusals import CalledAway
 from carbonwait.settings import Settings, cache_folder
 
 # The intensities have had their time before: together they must not hold up a start for long.
@@ -100,6 +101,8 @@ class PriceSource:
                 if stored is None or not stored.forecast.series.covers(now, until):
                     since = now - DAY_S
                     stored = self._asked(provider, now, since, provider.refresh_s, patience)
+            except CalledAway as away:
+                return self._called_away(provider, stored, now, until, str(away))
             except ProviderUnavailable as unavailable:
                 reasons.append(str(unavailable))
                 continue
@@ -186,6 +189,16 @@ class PriceSource:
         note = f"{provider.name}'s prices end in {format_span(ends - now)}; {beyond}"
         notes = (note,) if ends < until else ()
         return PriceOutlook(found, repeated(found.series, until), warnings, notes)
+
+    def _called_away(
+        self, provider: PriceProvider, stored: Stored | None, now: Instant, until: Instant, why: str
+    ) -> PriceOutlook:
+        """What is known already, without a warning: nothing has failed."""
+        if stored is None or stored.forecast.series.edges[-1] <= now:
+            found = self._without(why)
+        else:
+            found = self._found(provider, stored, now, until, [why])
+        return replace(found, warnings=(), notes=(*found.notes, *found.warnings))
 
     def _without(self, reason: str) -> PriceOutlook:
         if self._decides:
