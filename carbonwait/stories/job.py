@@ -153,6 +153,8 @@ class _Job:
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()
+        if self.told_to_start:
+            self.keep_word(thought)
         try:
             self.pauses = self.pauses_of(child, thought)
             ended = self.watch(child)
@@ -197,6 +199,12 @@ class _Job:
         decision = Decision(thought.now, plan.start, outlook.rung, outlook.issued, reason)
         self.recorder.decide(record, decision, outlook)
         self.voice.planned(thought)
+
+    def keep_word(self, thought: Forethought) -> None:
+        """Record that somebody has had the command start before its time."""
+        at, outlook = self.record.started or self.clock.wall(), thought.outlook
+        decision = Decision(at, at, outlook.rung, outlook.issued, "told to start now")
+        self.recorder.decide(self.record, decision, outlook)
 
     def wait(self, thought: Forethought) -> Waited:
         """Wait for the start, the meter getting ready a few seconds before it."""

@@ -54,7 +54,11 @@ def states_of_children(pid: int) -> list[str]:
 
 
 def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    """The parent's pid; 0 if the process has ended, as those of others may at any time."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def watchers() -> set[int]:
@@ -163,6 +167,7 @@ def test_a_job_and_its_children_stand_still_through_dirty_hours(job: Job) -> Non
     child = int(job.wrapper.stdout.readline())
     until(lambda: state(child) == "T")
     until(lambda: job.shown()["state"] == "paused")
+    assert re.search(rb"paused +sh -c \w+ +resumes in \d", job.user.run("runs").stdout)
 
 
 def test_a_job_goes_on_when_it_is_clean_again_and_keeps_its_status(job: Job) -> None:

@@ -144,7 +144,7 @@ def test_report_adds_it_up(waited: dict[str, Any]) -> None:
 
 
 def test_a_static_window_is_waited_for(user: User) -> None:
-    opens = time.time() // 60 * 60 + 60
+    opens = time.time() // 60 * 60 + 180
     typical = ["--zone", "GB", "--provider", "typical", "--duration", "1s"]
     planned = user.run("plan", "--json", "--window", window(opens, opens + 3600), *typical)
     assert seconds(json.loads(planned.stdout)["start"]) == opens
