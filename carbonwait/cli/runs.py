@@ -44,6 +44,6 @@ def runs(
     from carbonwait.process.signals import SignalQueue, die_of
 
     if watch:
-        die_of(watch_runs(lambda: [entry.run for entry in look()], SignalQueue()))
+        die_of(watch_runs(look, SignalQueue()))
     else:
-        print_runs([entry.run for entry in look()], time.time())
+        print_runs(look(), time.time())

@@ -54,7 +54,7 @@ class LineVoice:
             self.warning(warning)
         if thought.plan.deadline_at_risk:
             self.warning(_at_risk(thought))
-        elif thought.task.strategy == "static" and thought.plan.static_start > thought.plan.start:
+        elif _passed_over(thought):
             self.warning(f"{thought.plan.reason}; starting at once")
         if self._verbose:
             for line in plan_lines(thought, verbose=True):
@@ -154,6 +154,14 @@ class TerminalVoice(LineVoice):
             live, self._live = self._live, None
             with suppress(Exception):
                 live.stop()
+
+
+def _passed_over(thought: Forethought) -> bool:
+    """True if the static window opens too late, or if the forecast covers no start at all."""
+    plan, outlook = thought.plan, thought.outlook
+    if thought.task.strategy == "static" or outlook.rung == "static":
+        return plan.static_start > plan.start
+    return thought.task.strategy == "dynamic" and bool(outlook.series) and not plan.candidates
 
 
 def _at_risk(thought: Forethought) -> str:

@@ -71,13 +71,21 @@ def parse_when(text: str, now: Instant, zone: tzinfo) -> Instant:
 
 def _clock_instant(day: str | None, wall: time, now: Instant, zone: tzinfo) -> Instant:
     """When the clock shows `wall`: on the day named, or the next time that it does."""
-    today = datetime.fromtimestamp(now, zone).date()
+    here = datetime.fromtimestamp(now, zone)
+    today = here.date()
     if day is not None:
         return _at(today + timedelta(days=day == "tomorrow"), wall, zone)
-    days = (today + timedelta(days=ahead) for ahead in range(3))
-    shown = (_at(day, wall, zone, fold) for day in days for fold in (0, 1))
-    # What the clock skips in spring it does not show; what it shows twice in autumn counts twice.
-    return next(at for at in shown if at > now and _shows(at, wall, zone))
+    for ahead in range(3):
+        its_day = today + timedelta(days=ahead)
+        shown = [at for fold in (0, 1) if _shows(at := _at(its_day, wall, zone, fold), wall, zone)]
+        # What the clock shows twice in autumn counts twice. What it skips in spring is as long
+        # after the jump as it would have been: a day later would be far too late.
+        if not shown and (ahead or here.time() < wall):
+            return _at(its_day, wall, zone)
+        coming = [at for at in shown if at > now]
+        if coming:
+            return coming[0]
+    raise Mistake(f"{wall:%H:%M} does not come within two days; write a date as well")
 
 
 def _at(day: date, wall: time, zone: tzinfo, fold: int = 0) -> Instant:

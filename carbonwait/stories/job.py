@@ -138,6 +138,8 @@ class _Job:
         child, busy_before = self.start()
         if thought is None:
             thought = self.think()
+        if self.told_to_start:
+            self.unharmed("the decision log", lambda: self.record.told_to_start(thought.outlook))
         pauses = self.pauses_of(child, thought)
         try:
             ended = self.watch(child, pauses)

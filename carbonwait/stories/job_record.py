@@ -58,6 +58,12 @@ class JobRecord:
         decision = Decision(thought.now, plan.start, outlook.rung, outlook.issued, reason)
         self._recorder.decide(run, decision, outlook)
 
+    def told_to_start(self, outlook: Outlook) -> None:
+        """Record that somebody has had the command start before its time."""
+        at = self.run.started or self.run.submitted
+        decision = Decision(at, at, outlook.rung, outlook.issued, "told to start now")
+        self._recorder.decide(self.run, decision, outlook)
+
     def aborted(self, at: Instant, signum: int) -> None:
         """Record that a signal came before the command could be run."""
         self.run.state = "aborted"

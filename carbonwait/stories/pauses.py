@@ -112,7 +112,10 @@ class Pauses:
             self.resume("it has to go on to be finished in time")
             self._over = True
             return float("inf")
-        if self._course is None or now >= self._course.until or self._has_news(now):
+        # Asked once: a file that has been read again is news no more.
+        if self._has_news(now):
+            self._look(now)
+        if self._course is None or now >= self._course.until:
             self._decide(now)
         return self._wake_s(now)
 
@@ -171,11 +174,15 @@ class Pauses:
 
     # --- deciding ---
 
+    def _look(self, now: Instant) -> None:
+        """Look at the grid anew; what was decided on the last look holds no longer."""
+        until = max(self._preparation.task.deadline, now)
+        self.outlook = self._preparation.intensities.outlook(now, until)
+        self._on_outlook(self.outlook)
+        self._course = None
+
     def _decide(self, now: Instant) -> None:
         task = self._preparation.task
-        if self._has_news(now):
-            self.outlook = self._preparation.intensities.outlook(now, max(task.deadline, now))
-            self._on_outlook(self.outlook)
         made = course(
             task,
             self._preparation.minimised(self.outlook.series, now),

@@ -1,5 +1,6 @@
 """`carbonwait start` and `carbonwait cancel`: real runs, told from another process."""
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,14 @@ def waiting(user: User) -> Iterator[WaitingRun]:
 def test_a_waiting_run_is_started(user: User, waiting: WaitingRun) -> None:
     user.run("start", waiting.run.id)
     assert waiting.end()[:2] == (4, b"ran\n")
+
+
+def test_the_log_says_that_somebody_had_it_started(user: User, waiting: WaitingRun) -> None:
+    user.run("start", waiting.run.id)
+    waiting.end()
+    run = json.loads(user.run("show", "--json", waiting.run.id).stdout)
+    told = run["decisions"][-1]
+    assert (told["start"], told["reason"]) == (run["started"], "told to start now")
 
 
 def test_start_says_so_and_ends_with_0(user: User, waiting: WaitingRun) -> None:

@@ -54,7 +54,11 @@ def states_of_children(pid: int) -> list[str]:
 
 
 def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    """The parent's pid; 0 if the process has ended, as those of others may at any time."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def watchers() -> set[int]:
@@ -163,6 +167,7 @@ def test_a_job_and_its_children_stand_still_through_dirty_hours(job: Job) -> Non
     child = int(job.wrapper.stdout.readline())
     until(lambda: state(child) == "T")
     until(lambda: job.shown()["state"] == "paused")
+    assert re.search(rb"paused +sh -c \w+ +resumes in \d", job.user.run("runs").stdout)
 
 
 def test_a_job_goes_on_when_it_is_clean_again_and_keeps_its_status(job: Job) -> None:
@@ -178,6 +183,20 @@ def test_a_job_goes_on_when_it_is_clean_again_and_keeps_its_status(job: Job) -> 
     reasons = [decision["reason"] for decision in run["decisions"]]
     assert any(reason.startswith("paused until") for reason in reasons)
     assert any(reason.startswith("resumed") for reason in reasons)
+
+
+def test_a_paused_job_goes_on_as_soon_as_a_new_forecast_is_clean(job: Job) -> None:
+    job.start_and_pause("while [ ! -e go ]; do sleep 0.05; done")
+    job.grid.write((200, CLEAN))
+    until(lambda: state(job.pid) != "T", 15)
+    (job.user.home / "go").touch()
+    assert job.end()[0] == 0
+
+
+def test_a_job_is_paused_when_a_new_forecast_is_dirty(job: Job) -> None:
+    job.start(BUSY, spans=[(200, CLEAN)])
+    job.grid.write((61, DIRTY), (60, CLEAN))
+    until(lambda: state(job.pid) == "T", 15)
 
 
 def test_a_job_is_not_paused_past_its_latest_finish(job: Job) -> None:

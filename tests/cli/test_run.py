@@ -143,7 +143,7 @@ def test_report_adds_it_up(waited: dict[str, Any]) -> None:
 
 
 def test_a_static_window_is_waited_for(user: User) -> None:
-    opens = time.time() // 60 * 60 + 60
+    opens = time.time() // 60 * 60 + 180
     typical = ["--zone", "GB", "--provider", "typical", "--duration", "1s"]
     planned = user.run("plan", "--json", "--window", window(opens, opens + 3600), *typical)
     assert seconds(json.loads(planned.stdout)["start"]) == opens
@@ -162,6 +162,29 @@ def test_a_window_after_the_latest_start_is_passed_over_and_said_so(user: User) 
     result = user.run("run", "--no-meter", *late, *typical, "--", "echo", "done")
     assert result.stdout == b"done\n"
     assert b"static window opens after the latest start" in result.stderr
+
+
+def test_a_window_that_serves_for_want_of_a_forecast_is_passed_over_aloud(user: User) -> None:
+    opens = time.time() + 7200
+    user.configure(f'[static]\nwindows = ["{window(opens, opens + 3600)}"]\n')
+    ended = user.run("run", "--no-meter", "-z", "IS", "--duration", "1m", "-d", "5m", "--", "true")
+    instead, late = ended.stderr.decode().splitlines()
+    assert instead.endswith("for IS; planning with the static window of the config file")
+    assert late.endswith("the static window opens after the latest start; starting at once")
+
+
+def test_a_zone_without_any_forecast_is_a_warning(user: User) -> None:
+    ended = user.run("run", "--no-meter", "-z", "IS", "--", "true")
+    assert ended.stderr == b"carbonwait: there is no forecast for IS; starting at once\n"
+
+
+def test_a_forecast_that_covers_no_possible_run_is_a_warning(user: User) -> None:
+    path = forecast(user.home / "later.csv", [100.0] * 9, step_s=3600, start=time.time() + 86400)
+    options = ("--no-meter", "--forecast", str(path), "--duration", "1m", "-d", "5m")
+    ended = user.run("run", *options, "--", "true")
+    said = b"carbonwait: the forecast covers no possible run; starting at once\n"
+    assert ended.stderr == said
+    assert user.run("run", "--now", *options, "--", "true").stderr == b""
 
 
 def test_without_a_zone_the_job_runs_now_and_says_why(user: User) -> None:

@@ -205,6 +205,8 @@ def test_ctrl_c_ends_the_waiting_for_a_service(user: User, silent: GridServer) -
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == -signal.SIGINT
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
     assert time.monotonic() - begun < 3
     assert not (user.home / "ran").exists()
 
@@ -214,6 +216,9 @@ def test_an_immediate_run_does_not_wait_for_a_service(user: User, silent: GridSe
     with user.start("run", "--now", "--no-meter", *ASKED, "--", "touch", "ran") as process:
         begun = time.monotonic()
         assert process.wait(timeout=20) == 0
+        assert process.stderr is not None
+        # That nobody waited for it is no failure of the service.
+        assert process.stderr.read() == b""
     assert time.monotonic() - begun < 5
     assert marker.exists()
 

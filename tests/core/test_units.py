@@ -205,6 +205,13 @@ def test_in_the_repeated_hour_a_time_ahead_is_in_that_hour() -> None:
     assert parse_when("02:30", now, BERLIN) == local("2026-10-25T02:30", BERLIN, fold=1)
 
 
+@pytest.mark.parametrize("now", ["2026-03-28T20:00", "2026-03-29T00:10", "2026-03-29T01:59"])
+def test_a_time_that_is_skipped_tonight_is_not_put_off_for_a_day(now: str) -> None:
+    skipped = parse_when("02:30", local(now, BERLIN), BERLIN)
+    assert skipped == parse_when("2026-03-29T02:30", NOW, BERLIN)
+    assert skipped == local("2026-03-29T03:30", BERLIN)
+
+
 def test_a_skipped_time_asked_for_after_the_jump_is_tomorrows() -> None:
     now = local("2026-03-29T03:10", BERLIN)
     assert parse_when("02:30", now, BERLIN) == local("2026-03-30T02:30", BERLIN)
