@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carbonwait.core.errors import MeterUnavailable
+from carbonwait.core.gpus import devices_of
 from carbonwait.core.labels import cpu_label, gpu_label, kind_of, ram_label
 from carbonwait.core.records import MeterInfo
 from carbonwait.metering.meter import Meter
@@ -12,8 +13,6 @@ from carbonwait.metering.probe import Surroundings, surroundings
 from carbonwait.process.child import own_environment
 
 _READY_WITHIN_S = 15.0
-# Choices of devices that mean none.
-_NO_DEVICE = frozenset({"", "-1", "none", "NoDevFiles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _cpu_remedy(info: MeterInfo, here: Surroundings) -> str:
 def _gpu(info: MeterInfo, here: Surroundings, visible: str | None) -> MeterFinding:
     if info.methods.gpu != "none":
         return MeterFinding("gpu meter", True, gpu_label(info.methods, info.labels))
-    if visible is not None and visible.strip() in _NO_DEVICE:
+    if visible is not None and not devices_of(visible):
         detail = f"none, not metered: CUDA_VISIBLE_DEVICES={visible!r} hides all"
         return MeterFinding("gpu meter", True, detail)
     if here.nvidia_driver is not None and not here.nvidia_smi:
