@@ -29,7 +29,7 @@ from carbonwait.core.records import Energy, Instant, MeterRow
 from carbonwait.metering import wire
 from carbonwait.metering.gpu_choice import number_the_chosen
 from carbonwait.metering.gpu_use import GpuUse
-from carbonwait.metering.hardware import counters, cpu_fields, cpu_in_doubt, gpu_in_doubt, info_of
+from carbonwait.metering.hardware import cpu_fields, cpu_in_doubt, gpu_in_doubt, info_of
 
 # CodeCarbon measures anew only if its last measurement is older than 50 ms.
 _SHORTEST_S = 0.06
@@ -128,7 +128,8 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
         if row is None or time.monotonic() >= renew_at:
             sampler = sampler.renewed()
             renew_at = time.monotonic() + _TRACKER_LIFE_S
-            if sampler.info.methods != info.methods:
+            found = sampler.info
+            if (found.methods, found.gpu_count) != (info.methods, info.gpu_count):
                 return 1
 
 
@@ -199,7 +200,6 @@ class Sampler:
             if not self._flush():
                 raise MeterUnavailable("its tracker gives no figures")
         self.info = info_of(self._tracker)
-        self._counters = counters(self._tracker)
         self._gpu_use = GpuUse(self._tracker, os.getppid())
 
     def sample(self) -> MeterRow | None:
@@ -209,10 +209,7 @@ class Sampler:
             return None
         moment, methods, delta = self._moment, self.info.methods, self._delta
         elapsed_s = moment.elapsed_s - before.elapsed_s
-        cpu_known = methods.cpu != "none" and not cpu_in_doubt(
-            self._tracker, self._counters, elapsed_s
-        )
-        self._counters = counters(self._tracker)
+        cpu_known = methods.cpu != "none" and not cpu_in_doubt(self._tracker, elapsed_s)
         gpu_known = methods.gpu != "none" and not gpu_in_doubt(self._tracker)
         energy = Energy(
             joules(delta.cpu_energy) if cpu_known else None,

@@ -441,7 +441,8 @@ def _name(signum: int) -> str:
 
 
 def _difference(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
+    # Some kernels' counters have gone back a little; that says nothing.
+    return None if before is None or after is None or after < before else after - before
 
 
 def _new_run(

@@ -114,6 +114,15 @@ def test_a_counter_that_jumps_back_is_unknown_and_not_a_whole_range(
     assert joules(rows) <= 1.01 * ALL_W * span_s(rows)
 
 
+def test_a_counter_that_leaps_ahead_is_unknown(meter: Metered, powercap: Powercap) -> None:
+    # As one that was read as nothing for a moment.
+    rows = meter.wait(1)
+    powercap.change("package-0", lambda: 100_000 + growing(POWERS_W["package-0"])())
+    rows += meter.wait(4)
+    assert sum(unknown(rows)) == 1
+    assert joules(rows) <= 1.01 * ALL_W * span_s(rows)
+
+
 def test_a_counter_that_vanishes_is_unknown(meter: Metered, powercap: Powercap) -> None:
     meter.wait(1)
     powercap.vanish()
