@@ -398,7 +398,8 @@ class _Job:
         )
         if metered.info is not None and metered.info.methods.cpu == "rapl":
             floor_w = self.recorder.idle_floor_w(self.record, metered.info.logical_cpus)
-            metered = replace(metered, idle_floor_w=floor_w)
+            billed = self.recorder.billed(metered.others)
+            metered = replace(metered, idle_floor_w=floor_w, billed=billed)
         slots = settle(
             self.record,
             metered,
