@@ -38,6 +38,9 @@ _LONGEST_CALL_S = 60.0
 # What the wall clock may run ahead of the elapsed time within a row. More is a clock that was set,
 # or a suspended machine, and the row is of the time that has passed alone.
 _CLOCK_SLACK_S = 1.0
+# A parent's wall clock that is off by so much is another one than ours, such as a faked one. To
+# start takes less.
+_OTHER_CLOCK_S = 60.0
 # A tracker keeps every second of its life and averages over all of them at each sample.
 _TRACKER_LIFE_S = 86_400.0
 # CodeCarbon reads configuration files in the home and the current folder, but here nobody, not
@@ -46,10 +49,20 @@ _BARREN = "/proc"
 _JOULES_PER_KWH = 3.6e6
 
 
-def main(period_s: float) -> NoReturn:
-    """Meter until told to stop, then end the process: with 0 if nothing is missing, else with 1."""
+# How far the parent's wall clock is ahead of ours.
+_ahead_s = 0.0
+
+
+def main(period_s: float, parents_now: Instant | None = None) -> NoReturn:
+    """Meter until told to stop, then end the process: with 0 if nothing is missing, else with 1.
+
+    Rows are of the parent's time, which it was `parents_now` of when it started this process.
+    """
+    global _ahead_s
     status = 1
     try:
+        if parents_now is not None and abs(parents_now - time.time()) > _OTHER_CLOCK_S:
+            _ahead_s = parents_now - time.time()
         control, rows = _take_pipes()
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         os.chdir(_BARREN)
@@ -116,7 +129,7 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
     renew_at = time.monotonic() + _TRACKER_LIFE_S
     while True:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        command = _command_within(control, until_row_s(period_s, time.time()))
+        command = _command_within(control, until_row_s(period_s, wall()))
         # SIGALRM ends a process that has made no arrangement for it.
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         row = sampler.sample()
@@ -148,12 +161,17 @@ def _command_within(control: int, wait_s: float) -> bytes | None:
     return os.read(control, 64)
 
 
+def wall() -> Instant:
+    """The time by the parent's clock."""
+    return time.time() + _ahead_s
+
+
 class Moment:
     """An instant at which a row ends and the next one starts."""
 
     def __init__(self, previous: "Moment | None" = None) -> None:
         self.elapsed_s = time.monotonic()
-        self.at: Instant = time.time()
+        self.at = wall()
         if previous is not None:
             self.at = row_end(previous.at, self.at, self.elapsed_s - previous.elapsed_s)
         self.busy_s = machine_busy_s()
@@ -239,7 +257,9 @@ class Sampler:
         return Sampler(self._moment)
 
     def _flush(self) -> bool:
-        time.sleep(max(0.0, self._moment.elapsed_s + _SHORTEST_S - time.monotonic()))
+        wait_s = self._moment.elapsed_s + _SHORTEST_S - time.monotonic()
+        # A clock that never goes back may do so all the same where clocks are faked.
+        time.sleep(min(max(0.0, wait_s), _SHORTEST_S))
         self._delta = None
         self._tracker.flush()
         return self._delta is not None

@@ -386,7 +386,7 @@ class _Job:
     def account(self, thought: Forethought, ended: Ended, busy_s: float | None) -> None:
         """Close the meter and write energies and figures into the record."""
         intensities = self.preparation.intensities
-        self.meter.finish()
+        self.unharmed("the end of metering", self.meter.finish)
         series = intensities.to_account_with(self.seen, self.clock.wall())
         metered = Metered(
             rows=self.meter.rows,
