@@ -49,20 +49,15 @@ _BARREN = "/proc"
 _JOULES_PER_KWH = 3.6e6
 
 
-# How far the parent's wall clock is ahead of ours.
-_ahead_s = 0.0
-
-
 def main(period_s: float, parents_now: Instant | None = None) -> NoReturn:
     """Meter until told to stop, then end the process: with 0 if nothing is missing, else with 1.
 
     Rows are of the parent's time, which it was `parents_now` of when it started this process.
     """
-    global _ahead_s
     status = 1
     try:
         if parents_now is not None and abs(parents_now - time.time()) > _OTHER_CLOCK_S:
-            _ahead_s = parents_now - time.time()
+            Clock.ahead_s = parents_now - time.time()
         control, rows = _take_pipes()
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         os.chdir(_BARREN)
@@ -129,7 +124,7 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
     renew_at = time.monotonic() + _TRACKER_LIFE_S
     while True:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        command = _command_within(control, until_row_s(period_s, wall()))
+        command = _command_within(control, until_row_s(period_s, Clock.wall()))
         # SIGALRM ends a process that has made no arrangement for it.
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         row = sampler.sample()
@@ -161,9 +156,15 @@ def _command_within(control: int, wait_s: float) -> bytes | None:
     return os.read(control, 64)
 
 
-def wall() -> Instant:
-    """The time by the parent's clock."""
-    return time.time() + _ahead_s
+class Clock:
+    """The parent's wall clock; `ahead_s` is how far it is ahead of ours."""
+
+    ahead_s = 0.0
+
+    @classmethod
+    def wall(cls) -> Instant:
+        """The time by it."""
+        return time.time() + cls.ahead_s
 
 
 class Moment:
@@ -171,7 +172,7 @@ class Moment:
 
     def __init__(self, previous: "Moment | None" = None) -> None:
         self.elapsed_s = time.monotonic()
-        self.at = wall()
+        self.at = Clock.wall()
         if previous is not None:
             self.at = row_end(previous.at, self.at, self.elapsed_s - previous.elapsed_s)
         self.busy_s = machine_busy_s()
