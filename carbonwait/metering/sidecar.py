@@ -43,6 +43,8 @@ _CLOCK_SLACK_S = 1.0
 _OTHER_CLOCK_S = 60.0
 # A tracker keeps every second of its life and averages over all of them at each sample.
 _TRACKER_LIFE_S = 86_400.0
+# A counter that says nonsense once spoils the sums that CodeCarbon keeps, for good.
+_MOST_KWH = 1e6
 # CodeCarbon reads configuration files in the home and the current folder, but here nobody, not
 # even root, can put one.
 _BARREN = "/proc"
@@ -263,11 +265,17 @@ class Sampler:
         time.sleep(min(max(0.0, wait_s), _SHORTEST_S))
         self._delta = None
         self._tracker.flush()
-        return self._delta is not None
+        return self._delta is not None and _is_sane(self._delta)
 
     def _take(self, delta: Any) -> None:
         self._delta = delta
         self._moment = Moment(self._moment)
+
+
+def _is_sane(delta: Any) -> bool:
+    """Whether these are figures at all; comparisons with NaN are false."""
+    figures = (delta.cpu_energy, delta.gpu_energy, delta.ram_energy)
+    return all(abs(float(kwh)) < _MOST_KWH for kwh in figures)
 
 
 def joules(kwh: float) -> float | None:

@@ -484,6 +484,17 @@ def test_a_sample_without_figures_is_missing_and_metering_goes_on(bench: Bench) 
     assert after.start > before.end
 
 
+@pytest.mark.parametrize("kwh", ["float('nan')", "float('inf')", "1e24"])
+def test_figures_that_are_none_do_not_spoil_those_after(bench: Bench, kwh: str) -> None:
+    # The third sample of the first tracker is nonsense, and so is all that it says from then on.
+    fake = FAKE.replace("GIVES", "True").replace(
+        "Delta(tracker))", f"Delta(tracker if tracker > 1 or sample < 3 else {kwh}))"
+    )
+    running = bench.package(fake, period_s=0.1)
+    running.info()
+    assert running.row().energy.cpu_j == pytest.approx(120)
+
+
 def test_a_tracker_that_has_died_ends_the_process_with_an_error(bench: Bench) -> None:
     running = bench.tracker("tracker == 1 and sample < 4", period_s=0.1)
     running.info()
