@@ -29,9 +29,16 @@ def examine_meters(environ: Mapping[str, str]) -> list[MeterFinding]:
     """Start a meter as a run would and look at what it finds; nothing is left behind."""
     info = _meter_info()
     if isinstance(info, str):
-        remedy = "pip install --force-reinstall codecarbon"
-        return [MeterFinding("meter", False, info, remedy)]
+        return [unusable(info)]
     return findings(info, surroundings(environ), environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def unusable(fault: str) -> MeterFinding:
+    """The finding where there is no meter at all."""
+    # Of the fault, that the doctor is to be seen is of no use here.
+    detail, _, _ = fault.partition("; see carbonwait doctor")
+    remedy = 'pip install --force-reinstall "codecarbon>=3.3.2,<3.4"'
+    return MeterFinding("meter", False, detail, remedy)
 
 
 def findings(info: MeterInfo, here: Surroundings, visible: str | None) -> list[MeterFinding]:
