@@ -388,16 +388,20 @@ class _Job:
         intensities = self.preparation.intensities
         self.unharmed("the end of metering", self.meter.finish)
         series = intensities.to_account_with(self.seen, self.clock.wall())
+        info, others = self.meter.info, []
+        if info is not None and self.meter.rows:
+            # Only GPUs are shared with those that have not ended.
+            others = self.recorder.others(self.record, alive=info.methods.gpu != "none")
         metered = Metered(
             rows=self.meter.rows,
-            info=self.meter.info,
+            info=info,
             usage=ended.usage,
             busy_s=busy_s,
-            others=self.recorder.others(self.record) if self.meter.rows else (),
+            others=others,
             pauses=self.pauses.found if self.pauses else (),
         )
-        if metered.info is not None and metered.info.methods.cpu == "rapl":
-            floor_w = self.recorder.idle_floor_w(self.record, metered.info.logical_cpus)
+        if info is not None and info.methods.cpu == "rapl":
+            floor_w = self.recorder.idle_floor_w(self.record, info.logical_cpus)
             billed = self.recorder.billed(metered.others)
             metered = replace(metered, idle_floor_w=floor_w, billed=billed)
         slots = settle(

@@ -114,14 +114,17 @@ class Recorder:
             return self._opened().idle_floor_w(run.owner.host, logical_cpus, since)
         return None
 
-    def others(self, run: Run) -> list[Run]:
-        """Other runs on this host while this one ran."""
+    def others(self, run: Run, *, alive: bool = False) -> list[Run]:
+        """Other runs on this host while this one ran.
+
+        With `alive`, those that have not ended are looked for, one by one: of one that was killed
+        long ago nobody may have found out yet.
+        """
         if run.started is None or run.ended is None:
             return []
         with suppress(LedgerUnavailable):
             found = self._opened().overlapping(run.owner.host, run.started, run.ended, run.id)
-            # Of one that was killed long ago nobody may have found out yet.
-            return [other for other in found if other.ended or not is_lost(other, run.ended)]
+            return [one for one in found if one.ended or not alive or not is_lost(one, run.ended)]
         return []
 
     def billed(self, others: Sequence[Run]) -> list[list[MeteredSlot]]:

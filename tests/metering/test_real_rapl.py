@@ -161,9 +161,18 @@ def test_a_run_says_that_its_cpu_was_measured(user: User, powercap: Powercap) ->
 def test_what_became_unreadable_in_the_middle_is_not_covered(
     user: User, powercap: Powercap
 ) -> None:
-    end = threading.Timer(3.0, powercap.vanish)
+    middle = user.home / "middle"
+
+    def vanish() -> None:
+        while not middle.exists():
+            time.sleep(0.05)
+        powercap.vanish()
+
+    end = threading.Thread(target=vanish, daemon=True)
     end.start()
-    show = metered(user, "sleep", "7", inside=powercap.inside())
+    script = "sleep 3; : > middle; sleep 4"
+    options = after_a_wait(user)
+    show = metered(user, "sh", "-c", script, options=options, inside=powercap.inside())
     end.join()
     assert show["uncovered_s"] > 3.5
     assert show["machine_energy_j"]["cpu"] == pytest.approx(ALL_W * covered_s(show), rel=0.01)

@@ -62,7 +62,7 @@ def test_a_run_that_was_killed_long_ago_shares_nothing(recorder: Recorder, tmp_p
         for run_id, owner in (("a1", gone), ("b1", alive)):
             ledger.save(run(run_id, state="running", started=NOON - 9000, owner=owner))
     own = run("c1", state="finished", started=NOON, ended=NOON + 100, owner=alive)
-    assert [other.id for other in recorder.others(own)] == ["b1"]
+    assert [other.id for other in recorder.others(own, alive=True)] == ["b1"]
 
 
 def test_what_measured_runs_were_billed_is_looked_up(recorder: Recorder, tmp_path: Path) -> None:
