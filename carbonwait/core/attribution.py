@@ -199,10 +199,13 @@ def attribute(
     *,
     busy_s: float | None,
     idle_floor_w: float | None,
+    cpu_at_most_j: float | None = None,
     gpu_shares: Sequence[float] | None = None,
     paused: Sequence[bool] = (),
 ) -> Attribution:
     """The job's part of each slot.
+
+    `cpu_at_most_j` is what runs that overlapped have left of the machine's; None: no limit.
 
     `gpu_shares` is its part, by slot, of the GPUs' energy that is nobody's in particular; all of
     it by default.
@@ -219,6 +222,8 @@ def attribute(
         busy_s = max(0.0, busy_s - sum(slot.busy_s or 0.0 for slot in stood))
     share = _share(usage, busy_s)
     cpu_j = _job_cpu_j(ran, ran_cpu_j, info, usage, share, idle_floor_w)
+    if cpu_j is not None and cpu_at_most_j is not None:
+        cpu_j = min(cpu_j, cpu_at_most_j)
     ram_share = None
     if usage is not None and info.physical_ram_bytes > 0:
         ram_share = min(1.0, usage.peak_rss_bytes / info.physical_ram_bytes)

@@ -5,9 +5,12 @@ The meter gives one figure for all the devices that a run may see, so each devic
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from carbonwait.core.records import Instant
+
+# By convention these name no device.
+NO_DEVICE = frozenset({"-1", "none", "NoDevFiles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,19 @@ class GpuUser:
 
 
 def devices_of(visible: str | None) -> frozenset[str] | None:
-    """The devices of a variable such as CUDA_VISIBLE_DEVICES; None if it is not set."""
+    """The devices of a variable such as CUDA_VISIBLE_DEVICES; None if it is not set.
+
+    To CUDA the list ends at the first name of no device, so `-1` is none at all. A part of a device
+    (`MIG-GPU-8a1f.../1/0`) stands for the whole, which is what its energy is counted with.
+    """
     if visible is None:
         return None
-    return frozenset(name.strip() for name in visible.split(",") if name.strip())
+    names = takewhile(lambda name: name not in NO_DEVICE, map(str.strip, visible.split(",")))
+    return frozenset(_whole(name) for name in names if name)
+
+
+def _whole(name: str) -> str:
+    return name.removeprefix("MIG-").partition("/")[0] if name.startswith("MIG-GPU-") else name
 
 
 def shares(

@@ -1,20 +1,25 @@
 """The job's choice of GPUs, in the only way that CodeCarbon understands.
 
-The trap: of a name such as `GPU-8a1f…` CodeCarbon strips the G, finds no such device and meters
-none. So names become numbers here, before it looks.
+The traps: of a name such as `GPU-8a1f…` CodeCarbon strips the G, finds no such device and meters
+none, so names become numbers here, before it looks; and to CUDA a list ends at -1, of which
+CodeCarbon knows nothing.
 """
 
 from collections.abc import MutableMapping
+from itertools import takewhile
 
 _VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 def number_the_chosen(environ: MutableMapping[str, str]) -> None:
     """Put numbers in place of the names of NVIDIA devices; a name of no device stays."""
-    chosen = [word.strip() for word in environ.get(_VARIABLE, "").split(",")]
-    if not any(word.startswith(("GPU-", "MIG-")) for word in chosen):
+    words = [word.strip() for word in environ.get(_VARIABLE, "").split(",")]
+    # If that leaves none, an empty list would be every device to CodeCarbon.
+    chosen = list(takewhile(lambda word: word != "-1", words)) or words
+    named = any(word.startswith(("GPU-", "MIG-")) for word in chosen)
+    if not named and chosen == words:
         return
-    uuids = _uuids()
+    uuids = _uuids() if named else []
     environ[_VARIABLE] = ",".join(_number(word, uuids) for word in chosen)
 
 

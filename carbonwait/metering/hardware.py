@@ -4,8 +4,9 @@ CodeCarbon has no public field for any of it. Its private ones are read for labe
 never for figures, and where one is not as expected the component counts as not metered, or as not
 in doubt.
 
-The traps: CodeCarbon says 0 of a sensor that fails, and only adds up those that do not; and it
-takes every counter that has gone back for one that has wrapped, and adds its whole range.
+The traps: CodeCarbon says 0 of a sensor that fails, and only adds up those that do not; it takes
+every counter that has gone back for one that has wrapped, and adds its whole range; and of one that
+comes back from there it believes the leap.
 """
 
 import os
@@ -31,7 +32,7 @@ _CPU_METHODS: dict[object, Method] = {
 }
 # What CodeCarbon takes where a CPU is not in its list.
 _W_PER_THREAD = 4.0
-# No CPU draws as much: a counter that went back and would have to be of one was reset.
+# No CPU draws as much: a counter that would have to be of one was reset, or comes back from that.
 _MOST_W_PER_PACKAGE = 1000.0
 _JOULES_PER_KWH = 3.6e6
 
@@ -98,29 +99,17 @@ def cpu_fields() -> dict[str, str]:
 # --- doubts ---
 
 
-def counters(tracker: Any) -> dict[str, float]:
-    """Where each energy counter of the CPU stands, in kWh."""
-    found = {}
-    for file in _rapl_files(tracker):
-        with suppress(TypeError, ValueError, AttributeError):
-            found[str(file.path)] = float(file.last_energy)
-    return found
+def cpu_in_doubt(tracker: Any, elapsed_s: float) -> bool:
+    """True if the last sample, `elapsed_s` long, missed a counter or counts more than there can be.
 
-
-def cpu_in_doubt(tracker: Any, before: Mapping[str, float], elapsed_s: float) -> bool:
-    """True if the last sample missed a counter, or counts one as wrapped that was reset.
-
-    `before` is where the counters stood at the sample before, `elapsed_s` earlier.
+    That is so of a counter that was reset, which CodeCarbon takes for one that has wrapped.
     """
-    now = counters(tracker)
     for file in _rapl_files(tracker):
         if getattr(file, "sample_skipped", False) is True:
             return True
-        path = str(getattr(file, "path", ""))
-        if path in before and path in now and now[path] < before[path]:
-            j = getattr(getattr(file, "energy_delta", None), "kWh", 0.0) * _JOULES_PER_KWH
-            if j > _MOST_W_PER_PACKAGE * elapsed_s:
-                return True
+        j = getattr(getattr(file, "energy_delta", None), "kWh", 0.0) * _JOULES_PER_KWH
+        if j > _MOST_W_PER_PACKAGE * elapsed_s:
+            return True
     return False
 
 

@@ -137,11 +137,15 @@ class Keeper:
         if told is None:
             return False
         self.info = promised = self.info or told
+        methods = told.methods
+        if told.gpu_count != promised.gpu_count:
+            # Fewer devices are not the run's devices.
+            methods = replace(methods, gpu="none")
         rows, self._meter.rows = self._meter.rows, []
         covered_until = self.rows[-1].end if self.rows else 0.0
         # The clock may have been set back between two meters.
         self.rows += [
-            as_promised(row, told.methods, promised.methods)
+            as_promised(row, methods, promised.methods)
             for row in rows
             if row.start >= covered_until
         ]

@@ -35,8 +35,8 @@ from carbonwait.metering.sidecar import main
 sys.path.pop()
 import site
 site.main()
-sys.path += sys.argv[3:]
-main(float(sys.argv[1]))
+sys.path += sys.argv[4:]
+main(float(sys.argv[1]), float(sys.argv[3]))
 """
 
 # All that the meter is given of the environment: where to find programs and libraries, and which
@@ -233,7 +233,8 @@ class Meter:
                 elif time.monotonic() >= until:
                     break
                 else:
-                    time.sleep(_REAP_STEP_S)
+                    # time.sleep() raises where libfaketime has set the clock.
+                    select.select((), (), (), _REAP_STEP_S)
         return self._status
 
 
@@ -243,7 +244,8 @@ def command(period_s: float) -> list[str]:
     # An isolated interpreter does not see the user's own site-packages, where CodeCarbon may be.
     # The last folder counts: what PYTHONPATH names comes before what is installed.
     holders = [folder for folder in sys.path if Path(folder, "codecarbon/__init__.py").is_file()]
-    return [sys.executable, "-I", "-S", "-c", _BOOT, repr(period_s), own, *holders[-1:]]
+    now = repr(time.time())
+    return [sys.executable, "-I", "-S", "-c", _BOOT, repr(period_s), own, now, *holders[-1:]]
 
 
 def environment(environ: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

@@ -29,7 +29,7 @@ from carbonwait.core.records import Energy, Instant, MeterRow
 from carbonwait.metering import wire
 from carbonwait.metering.gpu_choice import number_the_chosen
 from carbonwait.metering.gpu_use import GpuUse
-from carbonwait.metering.hardware import counters, cpu_fields, cpu_in_doubt, gpu_in_doubt, info_of
+from carbonwait.metering.hardware import cpu_fields, cpu_in_doubt, gpu_in_doubt, info_of
 
 # CodeCarbon measures anew only if its last measurement is older than 50 ms.
 _SHORTEST_S = 0.06
@@ -38,18 +38,28 @@ _LONGEST_CALL_S = 60.0
 # What the wall clock may run ahead of the elapsed time within a row. More is a clock that was set,
 # or a suspended machine, and the row is of the time that has passed alone.
 _CLOCK_SLACK_S = 1.0
+# A parent's wall clock that is off by so much is another one than ours, such as a faked one. To
+# start takes less.
+_OTHER_CLOCK_S = 60.0
 # A tracker keeps every second of its life and averages over all of them at each sample.
 _TRACKER_LIFE_S = 86_400.0
+# A counter that says nonsense once spoils the sums that CodeCarbon keeps, for good.
+_MOST_KWH = 1e6
 # CodeCarbon reads configuration files in the home and the current folder, but here nobody, not
 # even root, can put one.
 _BARREN = "/proc"
 _JOULES_PER_KWH = 3.6e6
 
 
-def main(period_s: float) -> NoReturn:
-    """Meter until told to stop, then end the process: with 0 if nothing is missing, else with 1."""
+def main(period_s: float, parents_now: Instant | None = None) -> NoReturn:
+    """Meter until told to stop, then end the process: with 0 if nothing is missing, else with 1.
+
+    Rows are of the parent's time, which it was `parents_now` of when it started this process.
+    """
     status = 1
     try:
+        if parents_now is not None and abs(parents_now - time.time()) > _OTHER_CLOCK_S:
+            Clock.ahead_s = parents_now - time.time()
         control, rows = _take_pipes()
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         os.chdir(_BARREN)
@@ -116,7 +126,7 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
     renew_at = time.monotonic() + _TRACKER_LIFE_S
     while True:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        command = _command_within(control, until_row_s(period_s, time.time()))
+        command = _command_within(control, until_row_s(period_s, Clock.wall()))
         # SIGALRM ends a process that has made no arrangement for it.
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_CALL_S)
         row = sampler.sample()
@@ -128,7 +138,8 @@ def serve(control: int, outlet: Outlet, period_s: float) -> int:
         if row is None or time.monotonic() >= renew_at:
             sampler = sampler.renewed()
             renew_at = time.monotonic() + _TRACKER_LIFE_S
-            if sampler.info.methods != info.methods:
+            found = sampler.info
+            if (found.methods, found.gpu_count) != (info.methods, info.gpu_count):
                 return 1
 
 
@@ -147,12 +158,23 @@ def _command_within(control: int, wait_s: float) -> bytes | None:
     return os.read(control, 64)
 
 
+class Clock:
+    """The parent's wall clock; `ahead_s` is how far it is ahead of ours."""
+
+    ahead_s = 0.0
+
+    @classmethod
+    def wall(cls) -> Instant:
+        """The time by it."""
+        return time.time() + cls.ahead_s
+
+
 class Moment:
     """An instant at which a row ends and the next one starts."""
 
     def __init__(self, previous: "Moment | None" = None) -> None:
         self.elapsed_s = time.monotonic()
-        self.at: Instant = time.time()
+        self.at = Clock.wall()
         if previous is not None:
             self.at = row_end(previous.at, self.at, self.elapsed_s - previous.elapsed_s)
         self.busy_s = machine_busy_s()
@@ -199,7 +221,6 @@ class Sampler:
             if not self._flush():
                 raise MeterUnavailable("its tracker gives no figures")
         self.info = info_of(self._tracker)
-        self._counters = counters(self._tracker)
         self._gpu_use = GpuUse(self._tracker, os.getppid())
 
     def sample(self) -> MeterRow | None:
@@ -209,10 +230,7 @@ class Sampler:
             return None
         moment, methods, delta = self._moment, self.info.methods, self._delta
         elapsed_s = moment.elapsed_s - before.elapsed_s
-        cpu_known = methods.cpu != "none" and not cpu_in_doubt(
-            self._tracker, self._counters, elapsed_s
-        )
-        self._counters = counters(self._tracker)
+        cpu_known = methods.cpu != "none" and not cpu_in_doubt(self._tracker, elapsed_s)
         gpu_known = methods.gpu != "none" and not gpu_in_doubt(self._tracker)
         energy = Energy(
             joules(delta.cpu_energy) if cpu_known else None,
@@ -242,14 +260,22 @@ class Sampler:
         return Sampler(self._moment)
 
     def _flush(self) -> bool:
-        time.sleep(max(0.0, self._moment.elapsed_s + _SHORTEST_S - time.monotonic()))
+        wait_s = self._moment.elapsed_s + _SHORTEST_S - time.monotonic()
+        # A clock that never goes back may do so all the same where clocks are faked.
+        time.sleep(min(max(0.0, wait_s), _SHORTEST_S))
         self._delta = None
         self._tracker.flush()
-        return self._delta is not None
+        return self._delta is not None and _is_sane(self._delta)
 
     def _take(self, delta: Any) -> None:
         self._delta = delta
         self._moment = Moment(self._moment)
+
+
+def _is_sane(delta: Any) -> bool:
+    """Whether these are figures at all; comparisons with NaN are false."""
+    figures = (delta.cpu_energy, delta.gpu_energy, delta.ram_energy)
+    return all(abs(float(kwh)) < _MOST_KWH for kwh in figures)
 
 
 def joules(kwh: float) -> float | None:

@@ -13,6 +13,7 @@ from carbonwait.core.attribution import (
     uncovered_s,
 )
 from carbonwait.core.gpus import GpuUser, devices_of, shares
+from carbonwait.core.overlap import unbilled_j
 from carbonwait.core.prices import Prices
 from carbonwait.core.records import (
     Cost,
@@ -32,8 +33,8 @@ class Metered:
     """What was seen of a run that has ended.
 
     `busy_s` is the machine's busy CPU time from start to end; `info` is None where no meter was
-    ready in time, and there are no `rows` then. `others` are runs that overlapped on this host;
-    `pauses` are those of the run, all of them over.
+    ready in time, and there are no `rows` then. `others` are runs that overlapped on this host, and
+    `billed` the slots of those that have ended; `pauses` are those of the run, all of them over.
     """
 
     rows: Sequence[MeterRow]
@@ -42,6 +43,7 @@ class Metered:
     busy_s: float | None
     idle_floor_w: float | None = None
     others: Sequence[Run] = ()
+    billed: Sequence[Sequence[MeteredSlot]] = ()
     pauses: Sequence[Pause] = ()
 
 
@@ -73,6 +75,7 @@ def settle(
             metered.usage,
             busy_s=metered.busy_s,
             idle_floor_w=metered.idle_floor_w,
+            cpu_at_most_j=_cpu_at_most_j(run, slots, metered.info, metered),
             gpu_shares=_gpu_shares(run, slots, metered.others),
             paused=[_within(slot, pauses) for slot in slots],
         )
@@ -163,6 +166,26 @@ def _standing(pauses: Sequence[Pause], ended: Instant) -> list[Interval]:
 
 def _within(slot: MeteredSlot, pauses: Sequence[Interval]) -> bool:
     return any(start <= slot.start and slot.end <= end for start, end in pauses)
+
+
+def _cpu_at_most_j(
+    run: Run, slots: Sequence[MeteredSlot], info: MeterInfo, metered: Metered
+) -> float | None:
+    """What runs that overlapped have left of the machine's CPU energy or time; None: no limit."""
+    if info.methods.cpu != "tdp_model":
+        return unbilled_j(slots, metered.billed) if metered.billed else None
+    # A run within this one may be of a job of its job: then its CPU seconds are in both.
+    within = [other.energy.cpu_j for other in metered.others if _is_within(other, run)]
+    if not any(within) or metered.busy_s is None or info.tdp_w is None or info.logical_cpus < 1:
+        return None
+    all_j = metered.busy_s * info.tdp_w / info.logical_cpus
+    return max(0.0, all_j - sum(cpu_j or 0.0 for cpu_j in within))
+
+
+def _is_within(other: Run, run: Run) -> bool:
+    if None in (run.started, run.ended, other.started, other.ended):
+        return False
+    return run.started <= other.started and other.ended <= run.ended  # type: ignore[operator]
 
 
 def _gpu_shares(

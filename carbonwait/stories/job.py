@@ -266,8 +266,8 @@ class _Job:
         """Record how the command ended, and what it used and emitted."""
         busy_s = _difference(busy_before, cpu.busy_s())
         self.record.ended(self.now(), ended, pauses.found)
+        self.unharmed("the end of metering", self.meter.finish)
         try:
-            self.meter.finish()
             self.record.account(
                 thought.outlook,
                 self.meter,
@@ -309,4 +309,5 @@ def _require_hooks(interruption: Interruption | None, environment: Environment) 
 
 
 def _difference(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
+    # Some kernels' counters have gone back a little; that says nothing.
+    return None if before is None or after is None or after < before else after - before

@@ -116,17 +116,21 @@ class JobRecord:
         """
         run, recorder, intensities = self.run, self._recorder, self._preparation.intensities
         series = intensities.to_account_with(self._seen, now)
+        info, others = meter.info, []
+        if info is not None and meter.rows:
+            # Only GPUs are shared with those that have not ended.
+            others = recorder.others(run, alive=info.methods.gpu != "none")
         metered = Metered(
             rows=meter.rows,
-            info=meter.info,
+            info=info,
             usage=ended.usage,
             busy_s=busy_s,
-            others=recorder.others(run) if meter.rows else (),
+            others=others,
             pauses=pauses,
         )
-        if metered.info is not None and metered.info.methods.cpu == "rapl":
-            floor_w = recorder.idle_floor_w(run, metered.info.logical_cpus)
-            metered = replace(metered, idle_floor_w=floor_w)
+        if info is not None and info.methods.cpu == "rapl":
+            floor_w = recorder.idle_floor_w(run, info.logical_cpus)
+            metered = replace(metered, idle_floor_w=floor_w, billed=recorder.billed(others))
         slots = settle(
             run,
             metered,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carbonwait.core.errors import MeterUnavailable
+from carbonwait.core.gpus import devices_of
 from carbonwait.core.labels import cpu_label, gpu_label, kind_of, ram_label
 from carbonwait.core.records import MeterInfo
 from carbonwait.metering.meter import Meter
@@ -12,8 +13,6 @@ from carbonwait.metering.probe import Surroundings, surroundings
 from carbonwait.process.child import own_environment
 
 _READY_WITHIN_S = 15.0
-# Choices of devices that mean none.
-_NO_DEVICE = frozenset({"", "-1", "none", "NoDevFiles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,16 @@ def examine_meters(environ: Mapping[str, str]) -> list[MeterFinding]:
     """Start a meter as a run would and look at what it finds; nothing is left behind."""
     info = _meter_info()
     if isinstance(info, str):
-        remedy = "pip install --force-reinstall codecarbon"
-        return [MeterFinding("meter", False, info, remedy)]
+        return [unusable(info)]
     return findings(info, surroundings(environ), environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def unusable(fault: str) -> MeterFinding:
+    """The finding where there is no meter at all."""
+    # Of the fault, that the doctor is to be seen is of no use here.
+    detail, _, _ = fault.partition("; see carbonwait doctor")
+    remedy = 'pip install --force-reinstall "codecarbon>=3.3.2,<3.4"'
+    return MeterFinding("meter", False, detail, remedy)
 
 
 def findings(info: MeterInfo, here: Surroundings, visible: str | None) -> list[MeterFinding]:
@@ -82,7 +88,7 @@ def _cpu_remedy(info: MeterInfo, here: Surroundings) -> str:
 def _gpu(info: MeterInfo, here: Surroundings, visible: str | None) -> MeterFinding:
     if info.methods.gpu != "none":
         return MeterFinding("gpu meter", True, gpu_label(info.methods, info.labels))
-    if visible is not None and visible.strip() in _NO_DEVICE:
+    if visible is not None and not devices_of(visible):
         detail = f"none, not metered: CUDA_VISIBLE_DEVICES={visible!r} hides all"
         return MeterFinding("gpu meter", True, detail)
     if here.nvidia_driver is not None and not here.nvidia_smi:

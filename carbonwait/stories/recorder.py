@@ -14,7 +14,7 @@ from pathlib import Path
 from carbonwait.core.attribution import MeteredSlot
 from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
 from carbonwait.core.prices import Prices
-from carbonwait.core.records import Decision, Instant, Pause, Run
+from carbonwait.core.records import MEASURED_METHODS, Decision, Instant, Pause, Run
 from carbonwait.core.series import Series
 from carbonwait.ledger import spool
 from carbonwait.ledger.rows import Role, StoredSeries
@@ -22,7 +22,7 @@ from carbonwait.ledger.spool import SpoolRecord
 from carbonwait.ledger.store import Ledger
 from carbonwait.settings import ledger_path
 from carbonwait.stories.outlook import Outlook
-from carbonwait.stories.upkeep import spool_folders
+from carbonwait.stories.upkeep import is_lost, spool_folders
 from carbonwait.stories.voice import Voice
 
 _IDLE_FLOOR_S = 90 * 86400.0
@@ -114,12 +114,25 @@ class Recorder:
             return self._opened().idle_floor_w(run.owner.host, logical_cpus, since)
         return None
 
-    def others(self, run: Run) -> list[Run]:
-        """Other runs on this host while this one ran."""
+    def others(self, run: Run, *, alive: bool = False) -> list[Run]:
+        """Other runs on this host while this one ran.
+
+        With `alive`, those that have not ended are looked for, one by one: of one that was killed
+        long ago nobody may have found out yet.
+        """
         if run.started is None or run.ended is None:
             return []
         with suppress(LedgerUnavailable):
-            return self._opened().overlapping(run.owner.host, run.started, run.ended, run.id)
+            found = self._opened().overlapping(run.owner.host, run.started, run.ended, run.id)
+            return [one for one in found if one.ended or not alive or not is_lost(one, run.ended)]
+        return []
+
+    def billed(self, others: Sequence[Run]) -> list[list[MeteredSlot]]:
+        """The slots of those of these runs whose measured CPU energy has been shared out."""
+        ended = [run for run in others if run.energy.cpu_j and run.methods.cpu in MEASURED_METHODS]
+        with suppress(LedgerUnavailable):
+            ledger = self._opened()
+            return [ledger.energy(run.id) for run in ended]
         return []
 
     def with_ledger(self, work: Callable[[Ledger], object]) -> None:

@@ -63,11 +63,12 @@ def tidy(ledger: Ledger, folders: list[Path], now: Instant) -> None:
     """Take in what was spooled and mark what is lost. Raises LedgerUnavailable."""
     spool.collect(ledger, folders)
     for run in ledger.runs(states=UNFINISHED):
-        if _is_lost(run, now):
+        if is_lost(run, now):
             ledger.mark_lost(run.id)
 
 
-def _is_lost(run: Run, now: Instant) -> bool:
+def is_lost(run: Run, now: Instant) -> bool:
+    """Whether a run that has not ended never will, as far as can be told from here."""
     gone = is_gone(run.owner)
     if gone is None:
         return now > run.deadline + _GIVEN_UP_AFTER_S

@@ -147,6 +147,13 @@ def test_a_clock_set_back_leaves_the_run_its_length(user: User, tmp_path: Path) 
     assert span_s(last_run(user)) == pytest.approx(4, abs=1)
 
 
+def test_rows_are_of_the_time_that_the_run_lives_in(user: User) -> None:
+    faked = [installed("faketime"), "-f", "@2026-12-01 00:59:50"]
+    show = metered(user, "sleep", "3", options=("--window", "01:00-05:00"), inside=faked)
+    assert show["started"].startswith("2026-12-01T01:00:0")
+    assert show["uncovered_s"] < 1.5
+
+
 def test_the_meter_leaves_nothing_running(user: User) -> None:
     process = user.start("run", "--now", "--sample", "1s", "--", "sleep", "2")
     meter = meter_of(process.pid)

@@ -23,6 +23,21 @@ def test_a_list_of_devices_may_have_spaces() -> None:
     assert devices_of("0, GPU-8a") == frozenset({"0", "GPU-8a"})
 
 
+@pytest.mark.parametrize("visible", ["-1", "none", "NoDevFiles", " -1 ", "-1,0"])
+def test_a_choice_that_begins_with_no_device_is_none(visible: str) -> None:
+    assert devices_of(visible) == frozenset()
+
+
+def test_a_list_ends_at_the_first_name_of_no_device() -> None:
+    assert devices_of("0,-1,1") == frozenset({"0"})
+
+
+def test_two_parts_of_one_device_share_it() -> None:
+    one, other = devices_of("MIG-GPU-8a/1/0"), devices_of("MIG-GPU-8a/2/0")
+    own = GpuUser(0.0, 300.0, one)
+    assert shares(SLOT, own, [GpuUser(0.0, 300.0, other)]) == [0.5]
+
+
 def test_alone_a_run_has_all_of_its_devices() -> None:
     assert shares(SLOT, ALONE, []) == [1.0]
 

@@ -59,6 +59,9 @@ def test_a_process_that_has_ended_is_remembered() -> None:
         ("MIG-GPU-77/1/0", "0"),
         ("MIG-77", "MIG-77"),
         ("none", "none"),
+        ("-1", "-1"),
+        ("0,-1,1", "0"),
+        ("GPU-8a,-1,0", "1"),
     ],
 )
 def test_names_of_devices_become_numbers(

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from carbonwait.metering import keeper, wire
 from carbonwait.metering.keeper import Keeper, as_promised
 
 CPU_ONLY = MeterInfo(Methods("tdp_model", "none", "ram_model"), 8.0, 2, 2**34)
-WITH_GPU = MeterInfo(Methods("tdp_model", "nvml", "ram_model"), 8.0, 2, 2**34)
+WITH_GPU = MeterInfo(Methods("tdp_model", "nvml", "ram_model"), 8.0, 2, 2**34, gpu_count=1)
+WITH_TWO = replace(WITH_GPU, gpu_count=2)
 ANOTHER = "; another one is started"
 THE_LAST = "; the run goes on without it"
 
@@ -33,6 +35,8 @@ def ready():
     say({wire.encode_info(CPU_ONLY)!r})
 def ready_with_gpu():
     say({wire.encode_info(WITH_GPU)!r})
+def ready_with_two():
+    say({wire.encode_info(WITH_TWO)!r})
 def row(at, gpu="null"):
     line = '{{"t0":%d,"t1":%d,"cpu_j":8.0,"gpu_j":%s,"ram_j":20.0,"busy_s":null}}'
     say((line % (at, at + 1, gpu)).encode() + bytes([10]))
@@ -224,6 +228,12 @@ def test_a_gpu_that_is_gone_with_the_second_meter_is_unknown(start: Start) -> No
     kept = with_rows(start(f"{script}; told()"), 2)
     assert [row.energy.gpu_j for row in kept.rows] == [5.0, None]
     assert kept.info == WITH_GPU
+
+
+def test_one_gpu_of_two_is_not_the_machine(start: Start) -> None:
+    script = "number == 1 and [ready_with_two(), row(1, '5.0'), sys.exit(3)]; ready_with_gpu()"
+    kept = with_rows(start(f"{script}; row(5, '2.0'); told()"), 2)
+    assert [row.energy.gpu_j for row in kept.rows] == [5.0, None]
 
 
 def test_what_is_metered_otherwise_than_promised_is_unknown() -> None:

@@ -410,7 +410,8 @@ def printed_by_a_meter_in(folder: Path, expression: str) -> str:
     """What an expression is worth where the meter process of this folder's carbonwait starts."""
     script = (
         "import os; from carbonwait.metering import meter; words = meter.command(1.0);"
-        f"words[4] = words[4].replace('main(float(sys.argv[1]))', {f'print({expression})'!r});"
+        "call = words[4].splitlines()[-1];"
+        f"words[4] = words[4].replace(call, {f'print({expression})'!r});"
         "os.execv(words[0], words)"
     )
     return subprocess.run(

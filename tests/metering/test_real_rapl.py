@@ -114,6 +114,15 @@ def test_a_counter_that_jumps_back_is_unknown_and_not_a_whole_range(
     assert joules(rows) <= 1.01 * ALL_W * span_s(rows)
 
 
+def test_a_counter_that_leaps_ahead_is_unknown(meter: Metered, powercap: Powercap) -> None:
+    # As one that was read as nothing for a moment.
+    rows = meter.wait(1)
+    powercap.change("package-0", lambda: 100_000 + growing(POWERS_W["package-0"])())
+    rows += meter.wait(4)
+    assert sum(unknown(rows)) == 1
+    assert joules(rows) <= 1.01 * ALL_W * span_s(rows)
+
+
 def test_a_counter_that_vanishes_is_unknown(meter: Metered, powercap: Powercap) -> None:
     meter.wait(1)
     powercap.vanish()
@@ -152,9 +161,18 @@ def test_a_run_says_that_its_cpu_was_measured(user: User, powercap: Powercap) ->
 def test_what_became_unreadable_in_the_middle_is_not_covered(
     user: User, powercap: Powercap
 ) -> None:
-    end = threading.Timer(3.0, powercap.vanish)
+    middle = user.home / "middle"
+
+    def vanish() -> None:
+        while not middle.exists():
+            time.sleep(0.05)
+        powercap.vanish()
+
+    end = threading.Thread(target=vanish, daemon=True)
     end.start()
-    show = metered(user, "sleep", "7", inside=powercap.inside())
+    script = "sleep 3; : > middle; sleep 4"
+    options = after_a_wait(user)
+    show = metered(user, "sh", "-c", script, options=options, inside=powercap.inside())
     end.join()
     assert show["uncovered_s"] > 3.5
     assert show["machine_energy_j"]["cpu"] == pytest.approx(ALL_W * covered_s(show), rel=0.01)

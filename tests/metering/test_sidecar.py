@@ -272,28 +272,27 @@ def test_gpus_whose_power_is_read_are_told() -> None:
     assert info_of(tracker(gpus(device))).gpu_reading == "power"
 
 
-def counted(last: float, delta_j: float = 0.0, *, skipped: bool = False) -> Any:
-    """A tracker with one energy counter that stands at so many kWh."""
+def counted(delta_j: float, *, skipped: bool = False) -> Any:
+    """A tracker with one energy counter whose last sample is of so many joules."""
     delta = SimpleNamespace(kWh=delta_j / 3.6e6)
-    file = thing("RAPLFile", path="p", last_energy=last, energy_delta=delta, sample_skipped=skipped)
+    file = thing("RAPLFile", energy_delta=delta, sample_skipped=skipped)
     return tracker(thing("CPU", _intel_interface=SimpleNamespace(_rapl_files=[file])))
 
 
 @pytest.mark.parametrize(
-    ("now", "in_doubt"),
+    ("sample", "in_doubt"),
     [
-        (counted(2.0, 200.0), False),
-        (counted(0.5, 200.0), False),  # It has wrapped.
-        (counted(0.5, 60_000.0), True),  # It was reset.
-        (counted(2.0, 0.0, skipped=True), True),
+        (counted(200.0), False),
+        (counted(60_000.0), True),  # It was reset, or comes back from that.
+        (counted(0.0, skipped=True), True),
     ],
 )
-def test_a_counter_that_was_reset_or_not_read_is_in_doubt(now: Any, in_doubt: bool) -> None:
-    assert cpu_in_doubt(now, {"p": 1.0}, 5.0) is in_doubt
+def test_a_counter_that_was_reset_or_not_read_is_in_doubt(sample: Any, in_doubt: bool) -> None:
+    assert cpu_in_doubt(sample, 5.0) is in_doubt
 
 
 def test_a_tracker_that_is_not_as_expected_is_in_no_doubt() -> None:
-    assert (cpu_in_doubt(object(), {}, 5.0), gpu_in_doubt(object())) == (False, False)
+    assert (cpu_in_doubt(object(), 5.0), gpu_in_doubt(object())) == (False, False)
 
 
 # --- a CodeCarbon that fails at will ------------------------------------------------------------
@@ -483,6 +482,17 @@ def test_a_sample_without_figures_is_missing_and_metering_goes_on(bench: Bench) 
     running.info()
     before, after = running.row(), running.row()
     assert after.start > before.end
+
+
+@pytest.mark.parametrize("kwh", ["float('nan')", "float('inf')", "1e24"])
+def test_figures_that_are_none_do_not_spoil_those_after(bench: Bench, kwh: str) -> None:
+    # The third sample of the first tracker is nonsense, and so is all that it says from then on.
+    fake = FAKE.replace("GIVES", "True").replace(
+        "Delta(tracker))", f"Delta(tracker if tracker > 1 or sample < 3 else {kwh}))"
+    )
+    running = bench.package(fake, period_s=0.1)
+    running.info()
+    assert running.row().energy.cpu_j == pytest.approx(120)
 
 
 def test_a_tracker_that_has_died_ends_the_process_with_an_error(bench: Bench) -> None:

@@ -1,12 +1,13 @@
 """The doctor's findings on the meters, for machines that are not at hand."""
 
 from dataclasses import replace
+from importlib.metadata import requires
 
 import pytest
 
 from carbonwait.core.records import MeterInfo, Methods
 from carbonwait.metering.probe import Counters, Surroundings
-from carbonwait.stories.meters import MeterFinding, findings
+from carbonwait.stories.meters import MeterFinding, findings, unusable
 
 BARE = MeterInfo(
     Methods("tdp_model", "none", "ram_model"), 8.0, 2, 2**34, machine="physical", sockets=1
@@ -78,3 +79,14 @@ def test_an_amd_gpu_needs_two_things(rocm_smi: bool, remedy: str) -> None:
 def test_devices_that_the_user_hides_are_no_fault(visible: str) -> None:
     found = gpu(replace(NOTHING, nvidia_smi=True), visible)
     assert (found.ok, "hides all" in found.detail) == (True, True)
+
+
+def test_without_a_meter_the_doctor_does_not_send_to_the_doctor() -> None:
+    found = unusable("CodeCarbon cannot be started; see carbonwait doctor")
+    assert (found.detail, found.ok) == ("CodeCarbon cannot be started", False)
+
+
+def test_the_remedy_installs_a_codecarbon_that_this_package_takes() -> None:
+    (wanted,) = [one for one in requires("carbonwait") or () if one.startswith("codecarbon")]
+    version = wanted.removeprefix("codecarbon")
+    assert all(part in unusable("").remedy for part in version.split(","))
