@@ -31,7 +31,7 @@ from carbonwait.process.child import (
     spawn,
     stop_like_the_child,
 )
-from carbonwait.process.clock import Clock
+from carbonwait.process.clock import Clock, whole_ms
 from carbonwait.process.owner import this_process
 from carbonwait.process.signals import SignalQueue, meant_for_the_wait, sent_by_a_process
 from carbonwait.settings import Settings
@@ -184,7 +184,7 @@ class _Job:
         """Record a plan and tell of it."""
         plan, outlook, record = thought.plan, thought.outlook, self.record
         if record.planned_start is None:
-            record.dynamic_start, record.static_start = plan.dynamic_start, plan.static_start
+            record.dynamic_start, record.static_start = _shown(plan.dynamic_start), plan.static_start
             record.static_assumed = plan.static_assumed
             record.latest_start = plan.latest_start
         record.planned_start = plan.start
@@ -336,7 +336,8 @@ class _Job:
     def now(self) -> Instant:
         """The wall clock, or the time that has passed since the start if it has been set back."""
         started = self.record.started or self.record.submitted
-        return max(self.clock.wall(), started + self.clock.elapsed() - self.started_s)
+        elapsed_s = self.clock.elapsed() - self.started_s
+        return max(self.clock.wall(), whole_ms(started + elapsed_s))
 
     def keep_energy(self) -> None:
         """Store what has been metered so far, should this process not live to the end."""
@@ -438,6 +439,11 @@ def _name(signum: int) -> str:
         return Signals(signum).name.removeprefix("SIG")
     except ValueError:
         return str(signum)
+
+
+def _shown(instant: Instant | None) -> Instant | None:
+    """As it will be printed, so that the figures that rest on it can be worked out again."""
+    return None if instant is None else round(instant, 3)
 
 
 def _difference(before: float | None, after: float | None) -> float | None:
