@@ -22,7 +22,7 @@ from carbonwait.ledger import rows, settling, totals, trail
 from carbonwait.ledger.connection import connect, in_words, understood
 from carbonwait.ledger.costs import CostTotals, cost_totals
 from carbonwait.ledger.past_forecasts import PastForecast, past_forecasts
-from carbonwait.ledger.totals import By
+from carbonwait.ledger.totals import UTC, By, Offsets
 
 if TYPE_CHECKING:
     from carbonwait.ledger.merge import Merged
@@ -405,7 +405,7 @@ class Ledger:
         *,
         since: Instant | None = None,
         until: Instant | None = None,
-        utc_offset_s: int = 0,
+        offsets: Offsets = UTC,
         attribution: totals.Attribution = "job",
     ) -> list[totals.Cell]:
         """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
@@ -415,7 +415,7 @@ class Ledger:
                 by,
                 since=since,
                 until=until,
-                utc_offset_s=utc_offset_s,
+                offsets=offsets,
                 attribution=attribution,
             )
 
@@ -425,13 +425,11 @@ class Ledger:
         *,
         since: Instant | None = None,
         until: Instant | None = None,
-        utc_offset_s: int = 0,
+        offsets: Offsets = UTC,
     ) -> list[CostTotals]:
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
         with in_words(self.path):
-            return cost_totals(
-                self._connection, by, since=since, until=until, utc_offset_s=utc_offset_s
-            )
+            return cost_totals(self._connection, by, since=since, until=until, offsets=offsets)
 
     def past_forecasts(
         self, *, since: Instant | None = None, until: Instant | None = None

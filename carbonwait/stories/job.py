@@ -184,7 +184,10 @@ class _Job:
         """Record a plan and tell of it."""
         plan, outlook, record = thought.plan, thought.outlook, self.record
         if record.planned_start is None:
-            record.dynamic_start, record.static_start = _shown(plan.dynamic_start), plan.static_start
+            record.dynamic_start, record.static_start = (
+                _shown(plan.dynamic_start),
+                plan.static_start,
+            )
             record.static_assumed = plan.static_assumed
             record.latest_start = plan.latest_start
         record.planned_start = plan.start

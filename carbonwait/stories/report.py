@@ -7,11 +7,12 @@ up: the marginal ones stand apart.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import cast, get_args
 
 from carbonwait.core.errors import Mistake
 from carbonwait.core.forecast_error import ErrorSums, LeadError
+from carbonwait.core.local_time import utc_offsets
 from carbonwait.core.records import Instant, Signal
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.grid.zones import local_timezone
@@ -26,6 +27,9 @@ ATTRIBUTIONS: tuple[str, ...] = get_args(Attribution)
 SIGNALS: tuple[str, ...] = get_args(Signal)
 SINCE = "30d"
 ALL = "all"
+
+# There are no runs of before.
+_FIRST = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 
 _IN_TIME = ("day", "week")
 
@@ -85,8 +89,7 @@ def make_report(
     local = local_zone(local_timezone(environ))
     first = None if since == ALL else _bound(since, now, local)
     last = now if until is None else _bound(until, now, local)
-    offset = datetime.fromtimestamp(now, local).utcoffset()
-    offset_s = 0 if offset is None else int(offset.total_seconds())
+    offsets = utc_offsets(local, max(_FIRST, first or 0.0), now)
     with opened(environ, now) as ledger:
         if ledger is None:
             return Report(first, last, by, attribution)
@@ -94,10 +97,10 @@ def make_report(
             cast(By, by),
             since=first,
             until=last,
-            utc_offset_s=offset_s,
+            offsets=offsets,
             attribution=cast(Attribution, attribution),
         )
-        costs = ledger.costs(cast(By, by), since=first, until=last, utc_offset_s=offset_s)
+        costs = ledger.costs(cast(By, by), since=first, until=last, offsets=offsets)
         past = ledger.past_forecasts(since=first, until=last)
     if signal is not None:
         cells = [cell for cell in cells if cell.signal_kind == signal]
