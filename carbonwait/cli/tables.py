@@ -52,7 +52,7 @@ def print_report(report: Report) -> None:
     """Jobs, days, and what the figures stand on."""
     console = _console()
     if report.total is None and report.marginal is None:
-        console.print("No runs yet: carbonwait run -- COMMAND makes the first one.")
+        console.print(_no_runs(report), soft_wrap=True)
         return
     if report.total is not None:
         console.print(_jobs(report.groups, report.total, report))
@@ -64,6 +64,14 @@ def print_report(report: Report) -> None:
     console.print()
     for line in honest_words(report):
         console.print(Text(line))
+
+
+def _no_runs(report: Report) -> str:
+    until = format_instant(report.until)
+    if report.since is None:
+        return f"No runs up to {until}: carbonwait run -- COMMAND makes one."
+    span = f"from {format_instant(report.since)} to {until}"
+    return f"No runs {span}: carbonwait run -- COMMAND makes one, --since all shows older ones."
 
 
 def _jobs(groups: Sequence[Totals], total: Totals, report: Report) -> Table:

@@ -31,6 +31,10 @@ ALL = "all"
 # There are no runs of before.
 _FIRST = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 
+DAY_S = 86400.0
+# Ledgers hold years; this is before any of them.
+_LONGEST_LOOK_BACK_S = 18_262 * DAY_S
+
 _IN_TIME = ("day", "week")
 
 
@@ -89,6 +93,9 @@ def make_report(
     local = local_zone(local_timezone(environ))
     first = None if since == ALL else _bound(since, now, local)
     last = now if until is None else _bound(until, now, local)
+    if first is not None and first > last:
+        end = "now" if until is None else f"--until {until!r}"
+        raise Mistake(f"--since {since!r} is later than {end}; write an earlier time")
     offsets = utc_offsets(local, max(_FIRST, first or 0.0), now)
     with opened(environ, now) as ledger:
         if ledger is None:
@@ -179,8 +186,12 @@ def _counts(cells: Iterable[Cell], key: Callable[[Cell], str]) -> dict[str, int]
 
 
 def _bound(text: str, now: Instant, local: tzinfo) -> Instant:
-    """A bound of the report: a span reaches back, an instant stands for itself."""
+    """A bound of the report: a span reaches back, an instant stands for itself.
+
+    A time of day is the last one: runs of the next one there are none of yet.
+    """
     try:
-        return now - parse_span(text)
+        return now - parse_span(text, longest_s=_LONGEST_LOOK_BACK_S)
     except Mistake:
-        return parse_when(text, now, local)
+        of_the_day = ":" in text and text.strip().replace(":", "").isdigit()
+        return parse_when(text, now - DAY_S if of_the_day else now, local)
