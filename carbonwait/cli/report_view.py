@@ -10,7 +10,7 @@ from carbonwait.cli.answers import honest_words
 from carbonwait.cli.console import new_console, new_table
 from carbonwait.cli.output import ascii_only, printable
 from carbonwait.cli.sparks import sparkline
-from carbonwait.core.units import format_grams, format_kwh
+from carbonwait.core.units import format_grams, format_instant, format_kwh
 from carbonwait.ledger.totals import Totals
 from carbonwait.stories.report import Report
 
@@ -22,7 +22,7 @@ def print_report(report: Report) -> None:
     """Jobs, days, and what the figures stand on."""
     console = new_console()
     if report.total is None and report.marginal is None:
-        console.print("No runs yet: carbonwait run -- COMMAND makes the first one.")
+        console.print(_no_runs(report), soft_wrap=True)
         return
     if report.total is not None:
         console.print(_jobs(report.groups, report.total, report))
@@ -34,6 +34,14 @@ def print_report(report: Report) -> None:
     console.print()
     for line in honest_words(report):
         console.print(Text(line))
+
+
+def _no_runs(report: Report) -> str:
+    until = format_instant(report.until)
+    if report.since is None:
+        return f"No runs up to {until}: carbonwait run -- COMMAND makes one."
+    span = f"from {format_instant(report.since)} to {until}"
+    return f"No runs {span}: carbonwait run -- COMMAND makes one, --since all shows older ones."
 
 
 def _jobs(groups: Sequence[Totals], total: Totals, report: Report) -> Table:

@@ -30,8 +30,11 @@ Row = Mapping[str, Any]
 _RISKY = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
 _QUOTED = re.compile('[",\r\n]')
 
-_CSV_ROW = re.compile(rb"1,([0-9]+),([0-9]+),.*,([0-9a-f]{64})", re.DOTALL)
-_JSON_ROW = re.compile(rb'\{"schema":1,"row":([0-9]+),"rows":([0-9]+),.*,"sha256":"([0-9a-f]{64})"')
+# Numbers of so many digits as Python would not read are none of ours.
+_CSV_ROW = re.compile(rb"1,([0-9]{1,12}),([0-9]{1,12}),.*,([0-9a-f]{64})", re.DOTALL)
+_JSON_ROW = re.compile(
+    rb'\{"schema":1,"row":([0-9]{1,12}),"rows":([0-9]{1,12}),.*,"sha256":"([0-9a-f]{64})"'
+)
 # Made once: json.dumps would make one for every row.
 _in_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _JSON_TAIL = len(',"sha256":""') + 64

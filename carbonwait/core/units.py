@@ -27,10 +27,10 @@ _SPAN_FORMS = "90s, 45m, 12h or 1d6h"
 _WHEN_FORMS = f"a span ({_SPAN_FORMS}), 07:00, tomorrow 07:00 or 2026-11-23T07:00"
 
 
-def parse_span(text: str) -> float:
+def parse_span(text: str, *, longest_s: float = _LONGEST_SPAN_S) -> float:
     """Seconds of `90s`, `45m`, `1d6h`, `1.5h`; also `0`.
 
-    Raises Mistake for anything else and for more than 366 days.
+    Raises Mistake for anything else and for more than `longest_s`, which is whole days.
     """
     compact = text.strip().lower()
     if compact == "0":
@@ -39,8 +39,9 @@ def parse_span(text: str) -> float:
         raise Mistake(f"{text!r} is not a span; write {_SPAN_FORMS}")
     parts = _SPAN_PART.findall(compact)
     span_s = sum(float(number) * _SPAN_UNITS_S[unit] for number, unit in parts)
-    if span_s > _LONGEST_SPAN_S:
-        raise Mistake(f"{text!r} is longer than 366 days; write a shorter span")
+    if span_s > longest_s:
+        days = f"{longest_s / 86400:.0f} days"
+        raise Mistake(f"{text!r} is longer than {days}; write a shorter span")
     return span_s
 
 

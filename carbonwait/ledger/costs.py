@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from carbonwait.core.records import Cost, Instant, PriceKind, Signal
 from carbonwait.ledger.rows import loaded
-from carbonwait.ledger.totals import KEYS, WHERE, By, bounds
+from carbonwait.ledger.totals import UTC, WHERE, By, Offsets, bounds, key_of
 
 
 class CostTotals(NamedTuple):
@@ -52,12 +52,12 @@ def cost_totals(
     *,
     since: Instant | None,
     until: Instant | None,
-    utc_offset_s: int = 0,
+    offsets: Offsets = UTC,
 ) -> list[CostTotals]:
     """The costs of the runs submitted in `[since, until)`, by key, signal, currency and kind."""
-    values = bounds(since, until) | {"utc_offset_s": utc_offset_s}
+    values = bounds(since, until)
     statement = (
-        f"SELECT {KEYS[by]}, signal_kind, cost_currency, cost_kind, {_SUMS}"
+        f"SELECT {key_of(by, offsets)}, signal_kind, cost_currency, cost_kind, {_SUMS}"
         # Left to itself SQLite would rather look at every run that has ended.
         " FROM runs INDEXED BY runs_by_cost"
         f" WHERE cost_currency IS NOT NULL AND {WHERE} GROUP BY 1, 2, 3, 4 ORDER BY 3, 4, 1"

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from carbonwait.ledger.merge import Merged
     from carbonwait.ledger.past_forecasts import PastForecast
     from carbonwait.ledger.settling import Group, Open
-    from carbonwait.ledger.totals import Attribution, By, Cell
+    from carbonwait.ledger.totals import Attribution, By, Cell, Offsets
     from carbonwait.ledger.trail import Record
 
 BUSY_TIMEOUT_S = 10.0
+_UTC = ((0, 0),)
 
 _RUN = ", ".join(rows.RUN_COLUMNS)
 _SAVED = (*rows.RUN_COLUMNS, *rows.DERIVED_COLUMNS)
@@ -298,7 +299,7 @@ class Ledger:
         *,
         since: Instant | None = None,
         until: Instant | None = None,
-        utc_offset_s: int = 0,
+        offsets: "Offsets" = _UTC,
         attribution: "Attribution" = "job",
     ) -> "list[Cell]":
         """Sums over the runs submitted in `[since, until)`; see `carbonwait.ledger.totals`."""
@@ -310,7 +311,7 @@ class Ledger:
                 by,
                 since=since,
                 until=until,
-                utc_offset_s=utc_offset_s,
+                offsets=offsets,
                 attribution=attribution,
             )
 
@@ -320,13 +321,13 @@ class Ledger:
         *,
         since: Instant | None = None,
         until: Instant | None = None,
-        utc_offset_s: int = 0,
+        offsets: "Offsets" = _UTC,
     ) -> "list[CostTotals]":
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
         from carbonwait.ledger.costs import cost_totals
 
         with self._reading() as connection:
-            return cost_totals(connection, by, since=since, until=until, utc_offset_s=utc_offset_s)
+            return cost_totals(connection, by, since=since, until=until, offsets=offsets)
 
     def past_forecasts(
         self, *, since: Instant | None = None, until: Instant | None = None

@@ -99,26 +99,42 @@ def _pct(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else 100 * part / whole
 
 
-_DAY = "date(started + :utc_offset_s, 'unixepoch')"
-# A week by ISO 8601 is that of its Thursday.
-_THURSDAY = "started + :utc_offset_s, 'unixepoch', '-3 days', 'weekday 4'"
+# From which second on, and how many seconds local time is ahead of UTC; oldest first.
+Offsets = Sequence[tuple[int, int]]
+UTC: Offsets = ((0, 0),)
 
-KEYS: dict[By, str] = {
-    "name": "name",
-    "day": _DAY,
-    "week": (
-        f"strftime('%Y-W', {_THURSDAY}) || printf('%02d', (strftime('%j', {_THURSDAY}) + 6) / 7)"
-    ),
-    "zone": "zone",
-    "provider": "provider",
-    "strategy": "strategy",
-    "rung": "rung",
-    # Behind the stroke stands what tells machines of the same name apart.
-    "host": "substr(owner_host, 1, instr(owner_host || '/', '/') - 1)",
-}
+
+def _local(offsets: Offsets) -> str:
+    """When a run started, by the wall clock of then."""
+    # The newest first: most runs are recent.
+    later = [f"WHEN started >= {at} THEN {ahead_s}" for at, ahead_s in reversed(offsets[1:])]
+    first_s = offsets[0][1]
+    return (
+        f"started + CASE {' '.join(later)} ELSE {first_s} END" if later else f"started + {first_s}"
+    )
+
+
+def _day(offsets: Offsets) -> str:
+    return f"date({_local(offsets)}, 'unixepoch')"
+
+
+def key_of(by: By, offsets: Offsets) -> str:
+    """The SQL expression of what runs are grouped by."""
+    if by == "day":
+        return _day(offsets)
+    if by == "week":
+        # A week by ISO 8601 is that of its Thursday.
+        thursday = f"{_local(offsets)}, 'unixepoch', '-3 days', 'weekday 4'"
+        week = f"(strftime('%j', {thursday}) + 6) / 7"
+        return f"strftime('%Y-W', {thursday}) || printf('%02d', {week})"
+    if by == "host":
+        # Behind the stroke stands what tells machines of the same name apart.
+        return "substr(owner_host, 1, instr(owner_host || '/', '/') - 1)"
+    return by
+
 
 # The cells are as fine as any table of a report needs, so that the runs are read only once.
-_CELL = f"{_DAY}, rung, method_cpu, signal_kind"
+_CELL = "rung, method_cpu, signal_kind"
 
 _SUMS = """
     COUNT(*), SUM(energy_j), SUM(measured_j),
@@ -201,17 +217,17 @@ def cells(
     *,
     since: Instant | None,
     until: Instant | None,
-    utc_offset_s: int,
+    offsets: Offsets = UTC,
     attribution: Attribution = "job",
 ) -> list[Cell]:
     """The runs submitted in `[since, until)`, added up by key, local day, rung, meter, signal.
 
     Energy and emissions are the job's, or those of the whole machine while it ran.
     """
-    values = bounds(since, until) | {"utc_offset_s": utc_offset_s}
+    values = bounds(since, until)
     statement = (
-        f"SELECT {_CELL}, {KEYS[by]}, {_SUMS} FROM {_FROM[attribution]} WHERE {WHERE}"
-        " GROUP BY 1, 2, 3, 4, 5"
+        f"SELECT {_day(offsets)}, {_CELL}, {key_of(by, offsets)}, {_SUMS}"
+        f" FROM {_FROM[attribution]} WHERE {WHERE} GROUP BY 1, 2, 3, 4, 5"
     )
     return [_cell(loaded(row)) for row in connection.execute(statement, values)]
 

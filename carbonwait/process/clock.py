@@ -2,8 +2,12 @@
 
 `wall` is what people mean by a time. `elapsed` never jumps and goes on in suspend: it keeps the
 latest start even if the wall clock is set back.
+
+`wall` counts whole milliseconds, as the ledger and all that is printed of it do: whoever works out
+a figure again from the instants shown then comes to the very same one.
 """
 
+import math
 import os
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -24,12 +28,17 @@ class SystemClock:
     """The machine's clocks."""
 
     def wall(self) -> float:
-        """Seconds since the epoch, UTC."""
-        return time.time()
+        """Seconds since the epoch, UTC; never ahead of the time that it is."""
+        return whole_ms(time.time())
 
     def elapsed(self) -> float:
         """Seconds since boot, suspend included where the kernel counts it."""
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def whole_ms(instant: float) -> float:
+    """The last whole millisecond up to an instant."""
+    return math.floor(instant * 1000) / 1000
 
 
 def local_zone(name: str | None) -> tzinfo:

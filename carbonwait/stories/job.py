@@ -22,7 +22,7 @@ from carbonwait.process.child import (
     own_environment,
     spawn,
 )
-from carbonwait.process.clock import Clock
+from carbonwait.process.clock import Clock, whole_ms
 from carbonwait.process.signals import SignalQueue
 from carbonwait.settings import Settings
 from carbonwait.stories.allocation import allocation_warning
@@ -258,7 +258,8 @@ class _Job:
     def now(self) -> Instant:
         """The wall clock, or the time that has passed since the start if it has been set back."""
         started = self.record.run.started or self.record.run.submitted
-        return max(self.clock.wall(), started + self.clock.elapsed() - self.started_s)
+        elapsed_s = self.clock.elapsed() - self.started_s
+        return max(self.clock.wall(), whole_ms(started + elapsed_s))
 
     def finish(
         self, thought: Forethought, ended: Ended, busy_before: float | None, pauses: JobPauses

@@ -46,7 +46,9 @@ class JobRecord:
         """Record a plan; what the other strategies would have done is that of the first one."""
         plan, outlook, run = thought.plan, thought.outlook, self.run
         if run.planned_start is None:
-            run.dynamic_start, run.static_start = plan.dynamic_start, plan.static_start
+            # As it will be printed, so that what rests on it can be worked out again.
+            run.dynamic_start = round(plan.dynamic_start, 3)
+            run.static_start = plan.static_start
             run.static_assumed = plan.static_assumed
             run.latest_start = plan.latest_start
         run.planned_start = plan.start

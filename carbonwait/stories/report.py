@@ -7,11 +7,12 @@ up: the marginal ones stand apart.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import cast, get_args
 
 from carbonwait.core.errors import Mistake
 from carbonwait.core.forecast_error import ErrorSums, LeadError
+from carbonwait.core.local_time import utc_offsets
 from carbonwait.core.records import Instant, Signal
 from carbonwait.core.units import parse_span, parse_when
 from carbonwait.grid.zones import local_timezone
@@ -26,6 +27,13 @@ ATTRIBUTIONS: tuple[str, ...] = get_args(Attribution)
 SIGNALS: tuple[str, ...] = get_args(Signal)
 SINCE = "30d"
 ALL = "all"
+
+# There are no runs of before.
+_FIRST = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+
+DAY_S = 86400.0
+# Ledgers hold years; this is before any of them.
+_LONGEST_LOOK_BACK_S = 18_262 * DAY_S
 
 _IN_TIME = ("day", "week")
 
@@ -85,8 +93,10 @@ def make_report(
     local = local_zone(local_timezone(environ))
     first = None if since == ALL else _bound(since, now, local)
     last = now if until is None else _bound(until, now, local)
-    offset = datetime.fromtimestamp(now, local).utcoffset()
-    offset_s = 0 if offset is None else int(offset.total_seconds())
+    if first is not None and first > last:
+        end = "now" if until is None else f"--until {until!r}"
+        raise Mistake(f"--since {since!r} is later than {end}; write an earlier time")
+    offsets = utc_offsets(local, max(_FIRST, first or 0.0), now)
     with opened(environ, now) as ledger:
         if ledger is None:
             return Report(first, last, by, attribution)
@@ -94,10 +104,10 @@ def make_report(
             cast(By, by),
             since=first,
             until=last,
-            utc_offset_s=offset_s,
+            offsets=offsets,
             attribution=cast(Attribution, attribution),
         )
-        costs = ledger.costs(cast(By, by), since=first, until=last, utc_offset_s=offset_s)
+        costs = ledger.costs(cast(By, by), since=first, until=last, offsets=offsets)
         past = ledger.past_forecasts(since=first, until=last)
     if signal is not None:
         cells = [cell for cell in cells if cell.signal_kind == signal]
@@ -176,8 +186,12 @@ def _counts(cells: Iterable[Cell], key: Callable[[Cell], str]) -> dict[str, int]
 
 
 def _bound(text: str, now: Instant, local: tzinfo) -> Instant:
-    """A bound of the report: a span reaches back, an instant stands for itself."""
+    """A bound of the report: a span reaches back, an instant stands for itself.
+
+    A time of day is the last one: runs of the next one there are none of yet.
+    """
     try:
-        return now - parse_span(text)
+        return now - parse_span(text, longest_s=_LONGEST_LOOK_BACK_S)
     except Mistake:
-        return parse_when(text, now, local)
+        of_the_day = ":" in text and text.strip().replace(":", "").isdigit()
+        return parse_when(text, now - DAY_S if of_the_day else now, local)

@@ -42,6 +42,24 @@ def report(user: User, *options: str) -> Document:
     return document
 
 
+def test_a_span_may_be_of_years(keeper: User) -> None:
+    assert report(keeper, "--since", "800d")["runs"] == 3
+
+
+def test_a_time_of_day_is_the_last_one(keeper: User) -> None:
+    minute_ago, minute_ahead = (
+        time.strftime("%H:%M:%S", time.localtime(time.time() + s)) for s in (-60, 60)
+    )
+    bounds = report(keeper, "--since", minute_ahead, "--until", minute_ago)
+    assert (bounds["runs"], bounds["marginal"]["runs"]) == (1, 1)
+
+
+def test_no_runs_of_a_time_are_not_taken_for_no_runs_at_all(keeper: User) -> None:
+    said = keeper.run("report", "--since", "20m").stdout.decode()
+    assert said.startswith("No runs from ")
+    assert "--since all" in said
+
+
 def test_by_default_it_is_of_the_last_thirty_days(keeper: User) -> None:
     assert report(keeper)["runs"] == 2
 
@@ -124,6 +142,7 @@ def test_a_group_has_its_days_as_small_bars(keeper: User) -> None:
         ("--attribution", "boss"),
         ("--signal", "loud"),
         ("--since", "never"),
+        ("--since", "1d", "--until", "2d"),
         ("--json", "--html", "x.html"),
         ("--html", "no/such/folder/x.html"),
     ],

@@ -452,7 +452,7 @@ def test_the_marginal_signal_is_not_added_to_the_average(ledger: Ledger) -> None
 
 def test_a_day_is_the_local_one(ledger: Ledger) -> None:
     ledger.save(finished("a1", started=NOON + 11.5 * 3600))
-    (cell,) = ledger.totals(utc_offset_s=3600)
+    (cell,) = ledger.totals(offsets=[(0, 3600)])
     assert cell.day == "2026-11-24"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from carbonwait.process.clock import SystemClock, local_zone
+from carbonwait.process.clock import SystemClock, local_zone, whole_ms
 
 JULY = datetime(2026, 7, 1, 12, tzinfo=UTC)
 JANUARY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ JANUARY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def test_the_wall_clock_is_the_machines() -> None:
     before = time.time()
-    assert before <= SystemClock().wall() <= time.time()
+    assert before - 0.001 <= SystemClock().wall() <= time.time()
 
 
 def test_the_elapsed_clock_goes_on() -> None:
@@ -82,3 +82,13 @@ def test_a_zone_that_only_libc_knows_keeps_its_daylight_saving() -> None:
     eastern = "EST5EDT4,M3.2.0,M11.1.0"
     offsets = [offset_with(eastern, moment) for moment in (JANUARY, JULY)]
     assert offsets == [timedelta(hours=-5), timedelta(hours=-4)]
+
+
+def test_the_wall_clock_counts_whole_milliseconds_and_is_never_ahead() -> None:
+    wall, now = SystemClock().wall(), time.time()
+
+    assert wall == round(wall, 3) <= now
+
+
+def test_a_millisecond_that_has_begun_is_not_rounded_up() -> None:
+    assert whole_ms(1795451273.4859) == 1795451273.485

@@ -1,6 +1,7 @@
 """What the report says in hindsight, worked out by hand from a few runs."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,14 @@ def test_an_error_is_in_the_document(
     settle(settings(grid_server.url), environ(tmp_path), LATER)
     first = report_document(report(tmp_path))["forecast_error"][0]
     assert first == {"zone": "GB", "lead_h": 1, "mape_pct": 25.0, "hours": 1.0}
+
+
+def test_a_run_of_summer_belongs_to_the_day_of_summers_clocks(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    july = datetime(2026, 7, 5, 22, 30, tzinfo=UTC).timestamp()
+    ledger.save(finished("a1", submitted=july, started=july, ended=july + 60))
+    berlin = environ(tmp_path) | {"TZ": "Europe/Berlin"}
+    days = make_report(berlin, LATER, since="all", by="day").groups
+    weeks = make_report(berlin, LATER, since="all", by="week").groups
+    assert [days[0].key, weeks[0].key] == ["2026-07-06", "2026-W28"]
