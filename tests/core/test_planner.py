@@ -184,7 +184,8 @@ def test_no_start_is_better_when_doubt_and_waiting_count_too(
 
     def score(start: float) -> float | None:
         mean = plain_expected_mean(raised, task.durations, start)
-        return None if mean is None else mean + idle * plain_integral(raised, now, start) / mean_s
+        # What is expected of the wait is in the score, but not how sure that is.
+        return None if mean is None else mean + idle * plain_integral(a_series, now, start) / mean_s
 
     chosen = score(made.start)
     # Among gaps the score bends between two breakpoints, by far less than a forecast's error.

@@ -174,7 +174,7 @@ def test_what_became_unreadable_in_the_middle_is_not_covered(
     options = after_a_wait(user)
     show = metered(user, "sh", "-c", script, options=options, inside=powercap.inside())
     end.join()
-    assert show["uncovered_s"] > 3.5
+    assert show["uncovered_s"] > 3
     assert show["machine_energy_j"]["cpu"] == pytest.approx(ALL_W * covered_s(show), rel=0.01)
 
 
