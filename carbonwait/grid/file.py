@@ -36,7 +36,7 @@ class ForecastFile:
         # A name may hold a line break; what is said of it must stay on one line.
         name = str(self.path) if str(self.path).isprintable() else repr(str(self.path))
         if str(self.path) == "-":
-            raise Mistake("- is standard input, which is not read; name a CSV file")
+            raise Mistake("--forecast does not read standard input; name a file")
         try:
             text = self._read(name).decode("utf-8")
         except OSError as error:

@@ -73,7 +73,7 @@ def test_a_device_is_a_mistake() -> None:
 
 
 def test_standard_input_is_a_mistake() -> None:
-    with pytest.raises(Mistake, match="is standard input, which is not read; name a CSV file"):
+    with pytest.raises(Mistake, match="does not read standard input; name a file"):
         ForecastFile(Path("-")).load()
 
 
