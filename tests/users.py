@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,21 @@ PROGRAM = [sys.executable, "-P", "-m", "carbonwait"]
 
 def installed(program: str) -> str:
     """The path of a program that a test needs beside Python."""
+    if program == "faketime":
+        _sweep_up_after_faketime()
     return shutil.which(program) or missing(program)
+
+
+def _sweep_up_after_faketime() -> None:
+    """Remove what processes that are gone have left in shared memory.
+
+    libfaketime leaves files named by its pid behind, and one that gets that pid again fails.
+    """
+    for left in Path("/dev/shm").glob("*faketime_s*_*"):
+        pid = left.name.rpartition("_")[2]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            with suppress(OSError):
+                left.unlink()
 
 
 def missing(what: str) -> NoReturn:

@@ -98,4 +98,4 @@ def _cells(figures: Figures) -> list[str]:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} %"
+    return "-" if value is None else f"{value:z.1f} %"

@@ -234,7 +234,7 @@ def _rate(g_per_kwh: float | None) -> str:
 
 
 def _percent(saving_pct: float | None) -> str:
-    return "?" if saving_pct is None else f"{saving_pct:.0f} %"
+    return "?" if saving_pct is None else f"{saving_pct:z.0f} %"
 
 
 def _wait(wait_s: float) -> str:

@@ -82,7 +82,7 @@ def start_line(thought: Forethought) -> str:
 def saving_line(thought: Forethought) -> str:
     """The estimated saving, negative ones too; that of money as well where prices are known."""
     saving_pct = thought.plan.saving_pct
-    emissions = "unknown" if saving_pct is None else f"{saving_pct:.0f} %"
+    emissions = "unknown" if saving_pct is None else f"{saving_pct:z.0f} %"
     if thought.prices.prices is None:
         return emissions
     return f"{emissions} of emissions, {_cost_saving(thought)} of cost"
@@ -96,7 +96,7 @@ def _cost_saving(thought: Forethought) -> str:
         return "unknown"
     if now <= 0:
         return f"{format_money(now - then, prices.currency)}/kWh"
-    return f"{100 * (now - then) / now:.0f} %"
+    return f"{100 * (now - then) / now:z.0f} %"
 
 
 def objective_line(thought: Forethought) -> str:

@@ -106,7 +106,7 @@ def verdict(figures: Mapping[StrategyName, Figures], window: str, learnt_hour: i
         static = learnt
         named = "a learnt hour" if learnt_hour is None else f"about {learnt_hour:02d}:00, learnt"
     told = (
-        f"for this job a static window ({named}) gets you {static:.1f} %, dynamic {dynamic:.1f} %"
+        f"for this job a static window ({named}) gets you {static:z.1f} %, dynamic {dynamic:z.1f} %"
     )
     if max(dynamic, static) < _WORTH_POINTS / 2:
         return f"{told}: there is next to nothing to save"

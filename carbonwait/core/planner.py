@@ -194,7 +194,7 @@ def _reason(choice: Choice, task: Task) -> str:
             return f"the forecast has a gap now; the {said.best} start that it covers"
         case "too little":
             least = f"{task.min_saving_pct:g} %"
-            saving = f"{choice.saving_pct:.1f} %{said.of}"
+            saving = f"{choice.saving_pct:z.1f} %{said.of}"
             return f"waiting is expected to save {saving}, less than {least}"
         case "kept":
             return "no other start is enough of an improvement on the planned one"

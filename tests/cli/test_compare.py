@@ -177,6 +177,14 @@ def test_the_table_ends_with_the_answer(user: User, history: Path) -> None:
     assert text.rstrip().splitlines()[-1].startswith("For this job a static window (")
 
 
+def test_a_rounding_error_is_no_negative_saving(user: User, history: Path) -> None:
+    rows = history.read_text().splitlines()
+    level = [rows[0], *(f"{row.split(',')[0]},0.1" for row in rows[1:])]
+    history.write_text("\n".join(level) + "\n")
+    done = user.run("compare", "--history", str(history), "--duration", "3333s")
+    assert (done.returncode, b"-0.0" in done.stdout) == (0, False)
+
+
 # --- what users get wrong -----------------------------------------------------------------------
 
 

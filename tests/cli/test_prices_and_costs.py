@@ -297,6 +297,17 @@ def test_a_run_that_waits_for_cheap_power_costs_what_the_prices_say(
     assert "EUR at wholesale prices" in shown
 
 
+def test_a_job_is_paused_through_dear_hours_however_clean_they_are(
+    user: User, grid_server: GridServer
+) -> None:
+    begin = int(time.time()) - 6
+    serve(user, grid_server, steps(begin, 6, seconds((4, 300.0), (90, 10.0))))
+    write_forecast(user.home / "f.csv", steps(begin, 6, seconds((4, 100.0), (90, 300.0))))
+    words = ("--now", "--interruptible", "--resume-cost", "0", "--duration", "4s", "-d", "60s")
+    run = ran(user, "--objective", "price", "--no-meter", *words)
+    assert run["paused_s"] > 3
+
+
 def test_a_run_on_carbon_is_priced_with_what_the_cache_holds_and_asks_nobody(
     user: User, grid_server: GridServer, minutes: list[tuple[float, float, float]]
 ) -> None:
