@@ -321,8 +321,9 @@ def _range(
     request: CompareRequest, history: _History, job: Job, now: Instant, local: tzinfo
 ) -> tuple[Instant, Instant]:
     """The submissions' first instant, and the end that they lie before."""
-    warm_up_s = min(_WARM_UP_S, (history.last - history.first) / 3)
-    begin, end = history.first + warm_up_s, history.last - job.deadline_s
+    begin, end = history.first + _WARM_UP_S, history.last - job.deadline_s
+    if begin >= end:
+        begin = history.first + (history.last - history.first) / 3
     if request.begin is not None:
         begin = _bound(request.begin, history, now, local)
     if request.end is not None:

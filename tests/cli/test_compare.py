@@ -70,10 +70,17 @@ def test_a_job_an_hour_is_submitted_from_the_sixtieth_day_to_a_deadline_before_t
     assert (found["schema"], found["zone"]) == (1, None)
 
 
-def test_a_shorter_history_is_used_from_a_third_of_it_on(user: User) -> None:
-    history = write(user.home / "grid.csv", 30)
+def test_a_history_a_little_longer_than_sixty_days_is_used_from_there_on(user: User) -> None:
+    history = write(user.home / "grid.csv", 75)
     found = compared(user, "--history", str(history), "--duration", "1h", "--deadline", "6h")
-    assert found["from"] == format_instant(BEGIN + 10 * DAY_S)
+    assert found["from"] == format_instant(BEGIN + 60 * DAY_S)
+
+
+@pytest.mark.parametrize("days", [30, 60])
+def test_a_shorter_history_is_used_from_a_third_of_it_on(user: User, days: int) -> None:
+    history = write(user.home / "grid.csv", days)
+    found = compared(user, "--history", str(history), "--duration", "1h", "--deadline", "6h")
+    assert found["from"] == format_instant(BEGIN + days / 3 * DAY_S)
 
 
 def test_each_strategy_has_its_figures(user: User, history: Path) -> None:
