@@ -37,7 +37,7 @@ def test_the_version_is_the_packages() -> None:
     [
         ["--help"],
         ["run", "--now", "--no-meter", "--", "true"],
-        ["run", "-p", "typical", "-z", "GB", "-d", "30m", "--no-meter", "--", "true"],
+        ["run", "-p", "typical", "-z", "GB", "--min-saving", "99", "--no-meter", "--", "true"],
         ["plan", "-p", "typical", "-z", "GB"],
         ["runs", "--json"],
     ],
