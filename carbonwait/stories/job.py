@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 # CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
 _METER_LEAD_S = 5.0
+# The variables that say which GPUs a job sees, as the meter looks at them.
+_CHOICES = (b"CUDA_VISIBLE_DEVICES", b"ROCR_VISIBLE_DEVICES", b"HIP_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +455,7 @@ def _difference(before: float | None, after: float | None) -> float | None:
 def _new_run(
     request: Request, preparation: Preparation, settings: Settings, environment: Environment
 ) -> Run:
-    visible = environment.get(b"CUDA_VISIBLE_DEVICES", environment.get(b"HIP_VISIBLE_DEVICES"))
+    visible = next((environment[name] for name in _CHOICES if name in environment), None)
     task = preparation.task
     command = None
     if settings.config.record_command:
