@@ -293,9 +293,8 @@ def _job_cpu_j(
 def _job_gpu_j(slot: MeteredSlot, share: float) -> float | None:
     if slot.machine.gpu_j is None:
         return None
-    return slot.gpu_own_j + share * max(
-        0.0, slot.machine.gpu_j - slot.gpu_own_j - slot.gpu_others_j
-    )
+    own_j = min(slot.gpu_own_j, slot.machine.gpu_j)
+    return own_j + share * max(0.0, slot.machine.gpu_j - own_j - slot.gpu_others_j)
 
 
 def _spread(job_j: float | None, slot_j: float | None, machine_j: float | None) -> float | None:

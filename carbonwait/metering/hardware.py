@@ -34,6 +34,9 @@ _CPU_METHODS: dict[object, Method] = {
 _W_PER_THREAD = 4.0
 # No CPU draws as much: a counter that would have to be of one was reset, or comes back from that.
 _MOST_W_PER_PACKAGE = 1000.0
+# Of a meter that was frozen for longer, with its container perhaps, a counter may have wrapped
+# twice: 65 kJ are soon used.
+_LONGEST_SAMPLE_S = 180.0
 _JOULES_PER_KWH = 3.6e6
 
 
@@ -105,7 +108,7 @@ def cpu_in_doubt(tracker: Any, elapsed_s: float) -> bool:
     That is so of a counter that was reset, which CodeCarbon takes for one that has wrapped.
     """
     for file in _rapl_files(tracker):
-        if getattr(file, "sample_skipped", False) is True:
+        if getattr(file, "sample_skipped", False) is True or elapsed_s > _LONGEST_SAMPLE_S:
             return True
         j = getattr(getattr(file, "energy_delta", None), "kWh", 0.0) * _JOULES_PER_KWH
         if j > _MOST_W_PER_PACKAGE * elapsed_s:

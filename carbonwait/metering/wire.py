@@ -7,10 +7,9 @@ The first line says what is metered, or why nothing can be; every later one is a
     {"unavailable": "why"}
 
 The trap: JSON as Python reads it knows NaN, infinities and booleans that pass for numbers. Nothing
-but finite numbers that are not negative, and null, becomes energy here.
+but numbers of a size that can be, and null, becomes energy here.
 """
 
-import math
 from typing import Any, get_args
 
 from carbonwait.core.errors import MeterUnavailable
@@ -33,6 +32,8 @@ _TDP_SOURCES: dict[object, TdpSource] = {source: source for source in get_args(T
 _MACHINES: dict[object, Machine] = {machine: machine for machine in get_args(Machine)}
 _GPU_READINGS: dict[object, GpuReading] = {reading: reading for reading in get_args(GpuReading)}
 _LONGEST_EXCERPT = 80
+# No figure of a row, a time included, comes near. Larger ones could add up to infinity.
+_MOST = 1e15
 
 
 class Garbled(MeterUnavailable):
@@ -144,8 +145,8 @@ def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")
     number = float(value)
-    if not math.isfinite(number) or number < 0:
-        raise ValueError("not finite, or negative")
+    if not 0 <= number <= _MOST:  # NaN is not either.
+        raise ValueError("not finite, beyond reason or negative")
     return number
 
 
@@ -154,7 +155,7 @@ def _number_or_null(value: object) -> float | None:
 
 
 def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2**53:
         raise TypeError("not a count")
     return value
 

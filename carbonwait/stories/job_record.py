@@ -25,6 +25,9 @@ from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Forethought, Preparation, Request
 from carbonwait.stories.recorder import Recorder
 
+# The variables that say which GPUs a job sees, as the meter looks at them.
+_GPU_CHOICES = (b"CUDA_VISIBLE_DEVICES", b"ROCR_VISIBLE_DEVICES", b"HIP_VISIBLE_DEVICES")
+
 
 class JobRecord:
     """The record of one job; `run` is as it stands now."""
@@ -161,7 +164,7 @@ def new_run(
     request: Request, preparation: Preparation, settings: Settings, environment: Environment
 ) -> Run:
     """A run as it is at its submission, looked after by this process."""
-    visible = environment.get(b"CUDA_VISIBLE_DEVICES", environment.get(b"HIP_VISIBLE_DEVICES"))
+    visible = next((environment[name] for name in _GPU_CHOICES if name in environment), None)
     task = preparation.task
     command = None
     if settings.config.record_command:

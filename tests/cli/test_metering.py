@@ -12,6 +12,8 @@ import pytest
 from machines import after_a_wait, last_run, metered, span_s
 from users import User, installed
 
+from carbonwait.ledger.store import Ledger
+
 # Thousands of children that each live for a few milliseconds, and what they used in all.
 STORM = """
 import os, resource
@@ -152,6 +154,14 @@ def test_rows_are_of_the_time_that_the_run_lives_in(user: User) -> None:
     show = metered(user, "sleep", "3", options=("--window", "01:00-05:00"), inside=faked)
     assert show["started"].startswith("2026-12-01T01:00:0")
     assert show["uncovered_s"] < 1.5
+
+
+@pytest.mark.parametrize("maker", ["CUDA", "ROCR", "HIP"])
+def test_it_is_kept_which_gpus_a_job_sees(user: User, maker: str) -> None:
+    user.environ[f"{maker}_VISIBLE_DEVICES"] = "1,-1"
+    user.job("true")
+    with Ledger.open(user.ledger) as ledger:
+        assert [run.gpus for run in ledger.runs()] == ["1,-1"]
 
 
 def test_the_meter_leaves_nothing_running(user: User) -> None:

@@ -414,6 +414,12 @@ def test_parts_of_a_gpu_never_exceed_it() -> None:
     assert gpu_part(0.5, gpu_own_j=600.0, gpu_others_j=400.001) == 600
 
 
+def test_the_jobs_part_of_a_gpu_never_exceeds_it() -> None:
+    slot = MeteredSlot(MIDNIGHT, MIDNIGHT + 10, Energy(gpu_j=5.0), gpu_own_j=9.0)
+    part = attribute([slot], MEASURED, USAGE, busy_s=None, idle_floor_w=None)
+    assert part.energy.gpu_j == 5.0
+
+
 def test_modelled_energy_counts_what_the_meter_was_too_late_for() -> None:
     # The kernel knows the CPU seconds of the first minute as well.
     late = [MeterRow(MIDNIGHT + 60, MIDNIGHT + 300, Energy(cpu_j=100.0))]

@@ -291,6 +291,10 @@ def test_a_counter_that_was_reset_or_not_read_is_in_doubt(sample: Any, in_doubt:
     assert cpu_in_doubt(sample, 5.0) is in_doubt
 
 
+def test_a_counter_that_may_have_wrapped_twice_is_in_doubt() -> None:
+    assert cpu_in_doubt(counted(200.0), 600.0)
+
+
 def test_a_tracker_that_is_not_as_expected_is_in_no_doubt() -> None:
     assert (cpu_in_doubt(object(), 5.0), gpu_in_doubt(object())) == (False, False)
 
