@@ -217,7 +217,7 @@ def _load(path: Path, *, must_exist: bool) -> dict[str, Any]:
 
     try:
         return tomllib.loads(content_of(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if must_exist:
             raise Mistake(
                 f"{path}: there is no such file; create it or unset CARBONWAIT_CONFIG"

@@ -82,3 +82,19 @@ def test_a_zone_that_only_libc_knows_keeps_its_daylight_saving() -> None:
     eastern = "EST5EDT4,M3.2.0,M11.1.0"
     offsets = [offset_with(eastern, moment) for moment in (JANUARY, JULY)]
     assert offsets == [timedelta(hours=-5), timedelta(hours=-4)]
+
+
+def test_a_rule_that_is_more_than_a_day_off_is_passed_over() -> None:
+    program = (
+        "from datetime import UTC, datetime; from carbonwait.process.clock import local_zone;"
+        "print(datetime(2026, 7, 1, tzinfo=UTC).astimezone(local_zone(None)).utcoffset())"
+    )
+    for rule in ("XXX-24:00", "XXX-23:30YYY,M3.5.0,M10.5.0"):
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"TZ": rule},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stdout == "0:00:00\n"
