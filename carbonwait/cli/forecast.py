@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 def forecast(
     deadline: options.Deadline = None,
-    duration: options.Duration = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--duration", metavar="SPAN", help="Show when a job of this length would be started."
+        ),
+    ] = None,
     zone: options.Zone = None,
     provider: options.Provider = None,
     file: options.Forecast = None,
