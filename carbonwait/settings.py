@@ -196,11 +196,27 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             f"{planted} is another user's, in a folder that is open to all; "
             "set CARBONWAIT_CONFIG to a file of your own"
         )
+    warnings: tuple[str, ...] = ()
+    if path is not None and not explicit and _is_out_of_reach(path):
+        # Somebody else's home, as with sudo or a daemon: no mistake of who wants to run a job.
+        warnings = (f"{path} is out of reach; built-in values are used",)
+        path = None
     document = {} if path is None else _load(path, must_exist=explicit)
     config = config_from(document, _find_zone)
-    warnings = _exposed(path, config.providers)
+    warnings += _exposed(path, config.providers)
     config = replace(config, providers=_with_keys(config.providers, environ))
     return Settings(path, config, defaults_from_environment(environ), warnings)
+
+
+def _is_out_of_reach(path: Path) -> bool:
+    """True if nobody can tell whether there is such a file: a folder above it is closed."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _find_zone(name: str) -> tzinfo | None:
@@ -217,7 +233,7 @@ def _load(path: Path, *, must_exist: bool) -> dict[str, Any]:
 
     try:
         return tomllib.loads(content_of(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if must_exist:
             raise Mistake(
                 f"{path}: there is no such file; create it or unset CARBONWAIT_CONFIG"

@@ -19,7 +19,10 @@ def compare(
         int | None,
         typer.Option("--days", metavar="N", help="The zone's stored history instead.  [365]"),
     ] = None,
-    duration: options.Duration = None,
+    duration: Annotated[
+        str | None,
+        typer.Option("--duration", metavar="SPAN", help="How long the job runs; this or --job."),
+    ] = None,
     job: Annotated[
         str | None,
         typer.Option("--job", metavar="NAME", help="A job whose past runs say how long it takes."),

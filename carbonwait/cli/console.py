@@ -1,6 +1,7 @@
 """The console and the tables that all commands print with."""
 
 import sys
+from shutil import get_terminal_size
 
 from rich.table import Table
 
@@ -11,7 +12,11 @@ _PLAIN_WIDTH = 120
 
 def new_console() -> Screen:
     """As wide as the terminal, or wide enough for a pipe."""
-    return Screen(sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    screen = Screen(sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    if screen.is_dumb_terminal:
+        # Rich takes one to be 80 columns wide, whatever it is.
+        screen.size = get_terminal_size()
+    return screen
 
 
 def new_table(*columns: str, left: int = 1) -> Table:

@@ -17,7 +17,12 @@ _MILLISECOND_S = 1e-3
 
 def forecast(
     deadline: options.Deadline = None,
-    duration: options.Duration = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--duration", metavar="SPAN", help="Show when a job of this length would be started."
+        ),
+    ] = None,
     zone: options.Zone = None,
     provider: options.Provider = None,
     file: options.Forecast = None,

@@ -2,13 +2,19 @@
 
 import os
 import time
+from typing import Annotated
+
+import typer
 
 from carbonwait.cli import options
 
 
 def show(
     run_id: options.RunId,
-    verbose: options.Verbose = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Show each decision of a long log."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Show one run: decisions, energy and figures."""

@@ -1,6 +1,7 @@
 """What `run` says on stderr, by where that goes and how much was asked for."""
 
 import os
+import re
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -17,6 +18,8 @@ from carbonwait.stories.planning import Forethought
 from carbonwait.stories.voice import Voice
 
 _LAST_MINUTE_S = 60.0
+# Ages, spans and statuses, which differ each time that a service fails.
+_FIGURES = r"(\d[\d.]*[a-z]*\s?)+"
 # A start at once is a moment later each time: that is no move.
 _SAME_START_S = 1.0
 
@@ -39,9 +42,10 @@ class LineVoice:
         self._told: set[str] = set()
 
     def warning(self, text: str) -> None:
-        """Tell a warning once, however often it comes up while waiting."""
-        if self._warnings and text not in self._told:
-            self._told.add(text)
+        """Tell a warning once, however often it comes up while waiting with other figures."""
+        gist = re.sub(_FIGURES, "", text)
+        if self._warnings and gist not in self._told:
+            self._told.add(gist)
             self._line(text)
 
     def fault(self, text: str) -> None:

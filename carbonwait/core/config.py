@@ -209,7 +209,9 @@ def _timezone(find_zone: FindZone) -> Check:
 def _address(key: str, value: object) -> str:
     text = _text(key, value)
     if not text.startswith(("http://", "https://")):
-        raise _wrong(key, value, "an address that begins with http:// or https://")
+        # Before an @ there may be a password.
+        shown = text.rpartition("@")[2]
+        raise _wrong(key, shown, "an address that begins with http:// or https://")
     return text.rstrip("/")
 
 

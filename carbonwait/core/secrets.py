@@ -74,6 +74,11 @@ def is_secret(name: str) -> bool:
     return not _WHOLE.isdisjoint(parts) or bool(re.search(_WITHIN, "".join(parts)))
 
 
+def without_passwords(text: str) -> str:
+    """The text with `***` in the place of every password in an address."""
+    return re.sub(_ADDRESS, rf"\1{MASK}@", text)
+
+
 def _hinted(text: str) -> bool:
     lower = text.lower()
     return any(hint in lower for hint in _HINTS)
@@ -83,7 +88,7 @@ def _masked_word(word: str, *, is_code: bool) -> str:
     pair = None if is_code else re.fullmatch(_PAIR, word)
     if pair and is_secret(pair[2]):
         return pair[1] + MASK
-    return _masked_code(re.sub(_ADDRESS, rf"\1{MASK}@", word))
+    return _masked_code(without_passwords(word))
 
 
 def _masked_code(code: str) -> str:

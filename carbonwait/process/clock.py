@@ -13,6 +13,8 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
+_DAY_S = 86400
+
 
 class Clock(Protocol):
     """Time as a wait sees it, in seconds."""
@@ -56,7 +58,8 @@ def local_zone(name: str | None) -> tzinfo:
                 return ZoneInfo.from_file(file)
         except (OSError, ValueError):
             pass
-    return LibcZone()
+    # Libc takes rules that are a day and more off, Python none.
+    return LibcZone() if max(abs(time.timezone), abs(time.altzone)) < _DAY_S else UTC
 
 
 class LibcZone(tzinfo):

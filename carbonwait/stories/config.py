@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carbonwait.core.errors import Mistake
+from carbonwait.core.secrets import without_passwords
 from carbonwait.grid import price_registry, registry, zones
 from carbonwait.settings import Settings, config_path, content_of, read_settings, write_template
 
@@ -43,11 +44,12 @@ def read(environ: Mapping[str, str]) -> ConfigFile:
     path = place(environ)
     try:
         text = content_of(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ConfigFile(path, None)
     except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{path} cannot be read: {error}") from None
-    return ConfigFile(path, _KEY.sub(r'\1"..."', text))
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Mistake(f"{path} cannot be read: {reason}") from None
+    return ConfigFile(path, without_passwords(_KEY.sub(r'\1"..."', text)))
 
 
 def check(environ: Mapping[str, str]) -> Settings:

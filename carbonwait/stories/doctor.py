@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.records import Instant, Rung
+from carbonwait.core.secrets import without_passwords
 from carbonwait.core.units import format_span
 from carbonwait.grid import registry, zones
 from carbonwait.grid.price_registry import price_provider
@@ -164,7 +165,8 @@ def _key_state(name: str, table: Mapping[str, object]) -> tuple[str, bool]:
         return ("an account is set" if there else missing), there
     if name == "carbon_aware_sdk":
         address = table.get("base_url")
-        return (f"at {address}" if address else "no base_url of yours"), bool(address)
+        shown = without_passwords(str(address))
+        return (f"at {shown}" if address else "no base_url of yours"), bool(address)
     return "needs no key", True
 
 

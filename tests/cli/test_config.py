@@ -166,6 +166,8 @@ def told(user: User, *words: str) -> str:
         f'[providers.watttime]\npasswort = "{SECRET}"',
         f'[providers.watttime]\npassword = "{SECRET}',
         f'[[providers.electricity_maps]]\ntoken = "{SECRET}"',
+        f'[providers.neso]\nbase_url = "htp://me:{SECRET}@grid.test"',
+        f'[providers.neso]\nbase_url = "me:{SECRET}@grid.test"',
     ],
 )
 def test_a_key_in_the_wrong_place_is_not_told(user: User, toml: str) -> None:
@@ -180,6 +182,21 @@ def test_show_leaves_keys_out(user: User) -> None:
     said = told(user, "config", "show")
     assert "token = " in said
     assert SECRET not in said
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("doctor", "--json"), ("config", "show")])
+def test_a_password_in_an_address_is_not_told(user: User, command: tuple[str, ...]) -> None:
+    address = f"http://me:{SECRET}@127.0.0.1:9"
+    user.configure(f'zone = "DE"\n[providers.carbon_aware_sdk]\nbase_url = "{address}"\n')
+    said = told(user, *command)
+    assert "http://me:***@127.0.0.1:9" in said
+    assert SECRET not in said
+
+
+def test_a_config_folder_that_is_a_device_holds_no_config(newcomer: User) -> None:
+    newcomer.environ["XDG_CONFIG_HOME"] = "/dev/null"
+    assert newcomer.run("config", "check").returncode == 0
+    assert newcomer.job("sh", "-c", "exit 7").returncode == 7
 
 
 def test_a_token_file_that_holds_no_key_is_not_quoted(user: User) -> None:

@@ -371,3 +371,17 @@ def test_show_says_who_shared_the_machine(user: User) -> None:
     assert b"with 2 other runs, of its busy CPU time 25 %" in user.run("show", "a1").stdout
     assert b"with no other run" in user.run("show", "d1").stdout
     assert json.loads(user.run("show", "--json", "b1").stdout)["overlapping_runs"] == 2
+
+
+def test_a_config_out_of_reach_is_a_warning_and_the_job_runs(user: User) -> None:
+    # As with `sudo -u backup` where HOME is still the caller's.
+    closed = user.home / "closed"
+    closed.mkdir(mode=0)
+    user.environ |= {"HOME": str(closed), "XDG_CONFIG_HOME": str(closed / ".config")}
+    user.environ.pop("CARBONWAIT_CONFIG", None)
+    result = user.run(
+        "run", "--now", "--no-meter", "sh", "-c", "exit 7", preexec_fn=privileges.drop
+    )
+    assert result.returncode == 7
+    assert result.stderr.splitlines()[0].endswith(b"is out of reach; built-in values are used")
+    assert user.run("doctor", preexec_fn=privileges.drop).returncode == 1

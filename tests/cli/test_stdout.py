@@ -1,6 +1,8 @@
 """Whatever becomes of standard output, a command says so in one line and ends with status 1."""
 
 import os
+import pty
+import termios
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,16 @@ def test_without_arguments_the_help_is_shown_line_by_line(user: User) -> None:
     assert result.returncode == 2
     assert result.stderr.startswith(b"Usage: carbonwait [OPTIONS] COMMAND")
     assert result.stderr.count(b"\n") > 10
+
+
+def test_a_dumb_terminal_is_as_wide_as_it_says(user: User) -> None:
+    with Ledger.open(user.ledger) as ledger:
+        ledger.save(finished("a3", name="x" * 200))
+    user.environ["TERM"] = "dumb"
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 60))
+    with user.start("show", "a3", stdout=terminal):
+        os.close(terminal)
+    shown = os.read(controller, 1 << 20).decode()
+    os.close(controller)
+    assert max(len(line) for line in shown.split("\r\n")) == 60

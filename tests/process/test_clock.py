@@ -92,3 +92,19 @@ def test_the_wall_clock_counts_whole_milliseconds_and_is_never_ahead() -> None:
 
 def test_a_millisecond_that_has_begun_is_not_rounded_up() -> None:
     assert whole_ms(1795451273.4859) == 1795451273.485
+
+
+def test_a_rule_that_is_more_than_a_day_off_is_passed_over() -> None:
+    program = (
+        "from datetime import UTC, datetime; from carbonwait.process.clock import local_zone;"
+        "print(datetime(2026, 7, 1, tzinfo=UTC).astimezone(local_zone(None)).utcoffset())"
+    )
+    for rule in ("XXX-24:00", "XXX-23:30YYY,M3.5.0,M10.5.0"):
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"TZ": rule},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stdout == "0:00:00\n"
