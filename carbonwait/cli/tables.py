@@ -243,6 +243,10 @@ def _when(entry: Entry, now: Instant) -> str:
     return f"ended {format_span(now - run.ended)} ago, took {format_span(run.ended - run.started)}"
 
 
+def _reached(instant: Instant | None, otherwise: str) -> str:
+    return otherwise if instant is None else format_instant(instant)
+
+
 def print_run(entry: Entry, now: Instant, local: tzinfo, *, verbose: bool = False) -> None:
     """Everything about one run; on a terminal a long log is shortened unless `verbose`."""
     console = _console()
@@ -277,8 +281,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("command", printable(run.command) if run.command is not None else "not recorded"),
         ("state", run.state if run.ended is None or not run.started else f"{run.state}, {status}"),
         ("submitted", format_instant(run.submitted)),
-        ("started", "not yet" if run.started is None else format_instant(run.started)),
-        ("ended", "not yet" if run.ended is None else format_instant(run.ended)),
+        ("started", _reached(run.started, "not yet" if run.state == "waiting" else "never")),
+        ("ended", _reached(run.ended, "unknown" if run.state == "lost" else "not yet")),
         ("waited", "unknown" if run.wait_s is None else format_span(run.wait_s)),
         *([("paused", _paused(entry))] if entry.pauses else []),
         ("deadline", f"{format_instant(run.deadline)}{_met(run)}"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import inf
-from signal import SIGCHLD, SIGTERM, SIGTSTP, SIGWINCH, Signals, struct_siginfo
+from signal import SIGCHLD, SIGTSTP, SIGWINCH, Signals, struct_siginfo
 from typing import TYPE_CHECKING
 
 from carbonwait.core.errors import CannotRun, Mistake
@@ -225,13 +225,17 @@ class _Job:
 
     def abort(self, signum: int) -> Outcome:
         """End without having run the command, by the signal that said so."""
+        self.record.term_signal = _name(signum)
+        self.end_unrun()
+        return Outcome(128 + signum, signum)
+
+    def end_unrun(self) -> None:
+        """Record and tell that the command has not run."""
         self.meter.abandon()
         self.record.state = "aborted"
         self.record.ended = self.clock.wall()
-        self.record.term_signal = _name(signum)
         self.recorder.save(self.record)
         self.unharmed("the status line", lambda: self.voice.ended(self.record))
-        return Outcome(128 + signum, signum)
 
     def start(self) -> tuple[Child, float | None]:
         """Start the command, then everything that is not needed for it."""
@@ -245,9 +249,10 @@ class _Job:
         try:
             mask = self.queue.inherited_mask
             child = spawn(self.request.command, self.environment, mask, own_session=own_session)
-        except CannotRun:
+        except CannotRun as error:
             self.record.started = None
-            self.abort(SIGTERM)
+            self.record.exit_code = error.status
+            self.end_unrun()
             raise
         self.record.state = "running"
         self.unharmed("metering", self.meter.start)
