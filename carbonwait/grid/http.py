@@ -42,7 +42,7 @@ def get_json(
         waiting.exchange.hang_up()
         if given_up:
             raise CalledAway(f"{host}: something else came before its answer")
-        raise ProviderUnavailable(f"{host} did not answer within {timeout_s:g} s")
+        raise ProviderUnavailable(f"{host} did not answer within {timeout_s:.2g} s")
     if waiting.failure is not None:
         # Without the chain behind it, which may quote headers.
         raise waiting.failure from None

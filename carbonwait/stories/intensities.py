@@ -9,6 +9,7 @@ costs a rung, and the reason is told.
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 from carbonwait.core.blend import biased, topped_up
@@ -37,6 +38,7 @@ _FILE_LOOK_S = 5.0
 # A service may take ten seconds to fail; so close to the start the plan stands.
 _SERVICE_REST_S = 30.0
 _PATIENCE_S = 10.0
+_LEAST_PATIENCE_S = 0.2
 # Asked for whatever the deadline is, so that one stored answer serves every plan.
 _HORIZON_S = 72 * 3600.0
 _STALE_S = 24 * 3600.0
@@ -128,18 +130,27 @@ class Intensities:
         self._cache, self._history = Cache(folder), History(folder)
         self._file_knowledge: Knowledge | None = None
         self._looked: Instant | None = None
+        self._patience_s = _PATIENCE_S
         self._next_issue: Instant | None = None
         # True once there have been actual intensities that earlier runs may be waiting for.
         self.has_observed = False
 
-    def outlook(self, now: Instant, until: Instant, beyond: Instant | None = None) -> Outlook:
+    def outlook(
+        self,
+        now: Instant,
+        until: Instant,
+        beyond: Instant | None = None,
+        *,
+        room_s: float = inf,
+    ) -> Outlook:
         """The best rung that stands at `now`, looking ahead as far as `until`.
 
         What lies between there and `beyond` is good to know, but nobody is told if it comes from
-        a lower rung.
+        a lower rung. A service that hangs is waited for no longer than half of `room_s`.
         """
         far = until if beyond is None else max(until, beyond)
         self._looked = now
+        self._patience_s = min(_PATIENCE_S, max(_LEAST_PATIENCE_S, room_s / 2))
         rungs = (self._from_file, self._live, self._cached, self._from_history, self._from_typical)
         reasons: list[str] = []
         called_away: list[str] = []
@@ -261,7 +272,7 @@ class Intensities:
         provider, zone = self.provider, self.choice.zone
         if provider is None or zone is None:
             return None
-        patience = Patience(_PATIENCE_S, self._give_up)
+        patience = Patience(self._patience_s, self._give_up)
 
         def ask() -> Forecast:
             return provider.forecast(zone, now, now + _HORIZON_S, patience.fetch)

@@ -137,7 +137,7 @@ class _Job:
         """Plan, wait, run and account; an immediate start does not wait for its plan."""
         self.recorder.save(self.record)
         thought = None
-        if self.preparation.task.strategy != "now":
+        if not self.preparation.starts_at_once(self.record.submitted):
             thought = self.think()
             if (warning := allocation_warning(thought, self.environ)) is not None:
                 self.voice.warning(warning)
