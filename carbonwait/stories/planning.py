@@ -274,7 +274,8 @@ def _plan(
     # Without a forecast the rung itself is the strategy: the static window or the present moment.
     strategy: Strategy = "static" if outlook.rung == "static" else "now"
     made = plan(replace(task, strategy=strategy), outlook.series, now)
-    reason = made.reason if strategy == "static" else "there is no forecast"
+    known = strategy == "static" or made.deadline_at_risk
+    reason = made.reason if known else "there is no forecast"
     return replace(made, dynamic_start=made.start, reason=reason)
 
 
