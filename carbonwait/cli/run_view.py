@@ -57,8 +57,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("command", printable(run.command) if run.command is not None else "not recorded"),
         ("state", _state(run)),
         ("submitted", format_instant(run.submitted)),
-        ("started", "not yet" if run.started is None else format_instant(run.started)),
-        ("ended", "not yet" if run.ended is None else format_instant(run.ended)),
+        ("started", _reached(run.started, "not yet" if run.state == "waiting" else "never")),
+        ("ended", _reached(run.ended, "unknown" if run.state == "lost" else "not yet")),
         ("waited", "unknown" if run.wait_s is None else format_span(run.wait_s)),
         *([("paused", _paused(entry))] if entry.pauses else []),
         ("deadline", f"{format_instant(run.deadline)}{_met(run)}"),
@@ -82,6 +82,10 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     if run.static_assumed:
         facts.append(("static window", "assumed, 01:00-05:00"))
     return facts
+
+
+def _reached(instant: Instant | None, otherwise: str) -> str:
+    return otherwise if instant is None else format_instant(instant)
 
 
 def _state(run: Run) -> str:

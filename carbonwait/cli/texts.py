@@ -138,6 +138,8 @@ def status_words(run: Run) -> str:
 
 def ended_line(run: Run) -> str:
     """The one line that a terminal gets at the end of a run."""
+    if run.started is None and run.exit_code is not None:
+        return f"run {run.id}: the command could not be started"
     if run.started is None:
         return f"run {run.id}: cancelled while waiting, the command has not run"
     status = status_words(run)

@@ -92,13 +92,22 @@ class Intensities:
         """True once there have been actual intensities that earlier runs may be waiting for."""
         return self._service is not None and self._service.has_observed
 
-    def outlook(self, now: Instant, until: Instant, beyond: Instant | None = None) -> Outlook:
+    def outlook(
+        self,
+        now: Instant,
+        until: Instant,
+        beyond: Instant | None = None,
+        *,
+        room_s: float = inf,
+    ) -> Outlook:
         """The best rung that stands at `now`, looking ahead as far as `until`.
 
         What lies between there and `beyond` is good to know, but nobody is told if it comes from
-        a lower rung.
+        a lower rung. A service that hangs is waited for no longer than half of `room_s`.
         """
         far = until if beyond is None else max(until, beyond)
+        if self._service is not None:
+            self._service.in_haste(room_s)
         rungs: tuple[RungOf, ...] = (*(self._upper.rungs if self._upper else ()), self._typical)
         reasons: list[str] = []
         notes: list[str] = []

@@ -8,7 +8,7 @@ only thing that this process returns.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from signal import SIGCHLD, SIGTERM, SIGTSTP, SIGWINCH
+from signal import SIGCHLD, SIGTSTP, SIGWINCH
 
 from carbonwait.core.errors import CannotRun, Mistake
 from carbonwait.core.records import Instant
@@ -122,7 +122,7 @@ class _Job:
         """Plan, wait, run and account; an immediate start does not wait for its plan."""
         self.record.save()
         thought = None
-        if self.preparation.task.strategy != "now":
+        if not self.preparation.starts_at_once(self.record.run.submitted):
             thought = self.think()
             if (warning := allocation_warning(thought, self.environ)) is not None:
                 self.voice.warning(warning)
@@ -191,8 +191,13 @@ class _Job:
 
     def abort(self, signum: int) -> Outcome:
         """End without having run the command, by the signal that said so."""
+        self.end_unrun(signum=signum)
+        return Outcome(128 + signum, signum)
+
+    def end_unrun(self, *, signum: int | None = None, status: int | None = None) -> None:
+        """Record and tell that the command has not run, for a signal or with a status of ours."""
         self.meter.abandon()
-        self.record.aborted(self.clock.wall(), signum)
+        self.record.aborted(self.clock.wall(), signum=signum, status=status)
         self.unharmed("the status line", lambda: self.voice.ended(self.record.run))
         return Outcome(128 + signum, signum)
 
@@ -212,9 +217,9 @@ class _Job:
         try:
             mask = self.queue.inherited_mask
             child = spawn(self.request.command, self.environment, mask, own_session=own_session)
-        except CannotRun:
+        except CannotRun as error:
             run.started = None
-            self.abort(SIGTERM)
+            self.end_unrun(status=error.status)
             raise
         run.state = "running"
         self.unharmed("metering", self.meter.start)

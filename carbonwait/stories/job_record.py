@@ -69,11 +69,13 @@ class JobRecord:
         decision = Decision(at, at, outlook.rung, outlook.issued, "told to start now")
         self._recorder.decide(self.run, decision, outlook)
 
-    def aborted(self, at: Instant, signum: int) -> None:
-        """Record that a signal came before the command could be run."""
+    def aborted(self, at: Instant, *, signum: int | None, status: int | None) -> None:
+        """Record that the command has not run, for a signal or with a status of ours."""
         self.run.state = "aborted"
         self.run.ended = at
-        self.run.term_signal = _signal_name(signum)
+        self.run.exit_code = status
+        if signum is not None:
+            self.run.term_signal = _signal_name(signum)
         self.save()
 
     def energy(self, meter: JobMeter, now: Instant, pauses: Sequence[Pause]) -> None:

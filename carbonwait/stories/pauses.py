@@ -177,7 +177,8 @@ class Pauses:
     def _look(self, now: Instant) -> None:
         """Look at the grid anew; what was decided on the last look holds no longer."""
         until = max(self._preparation.task.deadline, now)
-        self.outlook = self._preparation.intensities.outlook(now, until)
+        room_s = self._cap - self._left_s() - self._clock.elapsed()
+        self.outlook = self._preparation.intensities.outlook(now, until, room_s=room_s)
         self._on_outlook(self.outlook)
         self._course = None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 from carbonwait.core.config import JobDefaults
@@ -94,17 +94,31 @@ class Preparation:
     lock: str | None = None
     interruption: Interruption | None = None
 
+    def starts_at_once(self, now: Instant) -> bool:
+        """True if no forecast could have the job wait: so nobody is to be asked before."""
+        return self.task.strategy == "now" or not now < self._waits_until(now)
+
+    def _waits_until(self, now: Instant) -> Instant:
+        """When the job starts at the latest, whatever the forecast is."""
+        latest_start = self.task.latest_start
+        if self.task.strategy == "static":
+            opens = static_opening(self.task, now)
+            return opens if opens <= latest_start else now
+        return latest_start
+
     def think(self, now: Instant, planned: Instant | None = None) -> "Forethought":
         """Look at the grid and plan; `planned` is the start planned so far, once the wait began."""
         task = self.task
         longest_s = max(task.durations.support_s[-1], task.durations.longest_s)
         opens = static_opening(task, now)
         until = max(task.deadline, now) + longest_s
-        outlook = self.intensities.outlook(now, until, opens + longest_s)
+        # What starts at once has nothing to be late for: it is planned when it has started.
+        room_s = inf if self.starts_at_once(now) else self._waits_until(now) - now
+        outlook = self.intensities.outlook(now, until, opens + longest_s, room_s=room_s)
         if outlook.rung == "static" and task.strategy == "now":
             # The window serves for want of a forecast, not for those who do not wait.
             outlook = replace(outlook, rung="now")
-        prices = self.prices.outlook(now, until, task.latest_start)
+        prices = self.prices.outlook(now, until, now + room_s)
         outlook = replace(
             outlook,
             warnings=(*outlook.warnings, *prices.warnings),
@@ -279,7 +293,8 @@ def _plan(
     # Without a forecast the rung itself is the strategy: the static window or the present moment.
     strategy: Strategy = "static" if outlook.rung == "static" else "now"
     made = plan(replace(task, strategy=strategy), outlook.series, now)
-    reason = made.reason if strategy == "static" else "there is no forecast"
+    known = strategy == "static" or made.deadline_at_risk
+    reason = made.reason if known else "there is no forecast"
     return replace(made, dynamic_start=made.start, reason=reason)
 
 

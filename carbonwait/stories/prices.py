@@ -28,7 +28,7 @@ from carbonwait.settings import Settings, cache_folder
 
 # The intensities have had their time before: together they must not hold up a start for long.
 _PATIENCE_S = 5.0
-_LEAST_PATIENCE_S = 1.0
+_LEAST_PATIENCE_S = 0.2
 # When the command has ended its caller waits.
 _LAST_PATIENCE_S = 2.0
 # So close to the start the plan stands.
@@ -85,7 +85,9 @@ class PriceSource:
     def outlook(self, now: Instant, until: Instant, latest_start: Instant) -> PriceOutlook:
         """What is known at `now`, with stand-ins as far as `until`; nothing if nobody asked.
 
-        Of several providers of the zone the next one is asked where one has failed.
+        A service that hangs is waited for no longer than half of the time to `latest_start`, since
+        that of the intensities may have hung as long. Of several providers of the zone the next one
+        is asked where one has failed.
         """
         if not self._wanted:
             return NO_PRICES

@@ -26,6 +26,7 @@ from carbonwait.stories.outlook import Outlook, RungOf
 # A service may take ten seconds to fail; so close to the start the plan stands.
 _SERVICE_REST_S = 30.0
 _PATIENCE_S = 10.0
+_LEAST_PATIENCE_S = 0.2
 # Asked for whatever the deadline is, so that one stored answer serves every plan.
 _HORIZON_S = 72 * 3600.0
 _STALE_S = 24 * 3600.0
@@ -60,8 +61,13 @@ class ServiceForecasts:
         self._source = "/".join(self._key)
         self._cache, self._history = Cache(folder), History(folder)
         self._looked: Instant | None = None
+        self._patience_s = _PATIENCE_S
         # True once there have been actual intensities that earlier runs may be waiting for.
         self.has_observed = False
+
+    def in_haste(self, room_s: float) -> None:
+        """From now on, wait for the service no longer than half of this."""
+        self._patience_s = min(_PATIENCE_S, max(_LEAST_PATIENCE_S, room_s / 2))
 
     @property
     def rungs(self) -> tuple[RungOf, ...]:
@@ -92,7 +98,7 @@ class ServiceForecasts:
 
     def _live(self, now: Instant, _until: Instant) -> Outlook:
         self._looked = now
-        patience = Patience(_PATIENCE_S, self._give_up)
+        patience = Patience(self._patience_s, self._give_up)
 
         def ask() -> Forecast:
             return self._provider.forecast(self._zone, now, now + _HORIZON_S, patience.fetch)

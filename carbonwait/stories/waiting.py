@@ -60,9 +60,12 @@ def wait(
             _LONGEST_SLEEP_S,
             thought.plan.start - now,
             cap - clock.elapsed(),
-            preparation.next_look(now, thought.outlook.series) - now,
             voice.waiting(thought, now),
         ]
+        look = preparation.next_look(now, thought.outlook.series)
+        if look > now:
+            # One that is due already has just been found to be out of question.
+            wakes.append(look - now)
         if not lead_given:
             wakes.append(thought.plan.start - lead_s - now)
         info = queue.next(min(wakes))

@@ -104,8 +104,12 @@ def test_a_command_that_has_gone_missing_is_not_said_to_have_started(user: User)
     with WaitingRun(user, str(command)) as waiting:
         command.unlink()
         told = user.run("start", waiting.run.id)
+        assert waiting.end()[0] == 127
     assert (told.returncode, told.stdout) == (1, b"")
     assert told.stderr.endswith(b"is aborted\n")
+    run = json.loads(user.run("show", "--json", waiting.run.id).stdout)
+    assert (run["state"], run["exit_code"], run["signal"]) == ("aborted", 127, None)
+    assert b"started:            never" in user.run("show", waiting.run.id).stdout
 
 
 # --- cancel -------------------------------------------------------------------------------------

@@ -211,6 +211,26 @@ def test_ctrl_c_ends_the_waiting_for_a_service(user: User, silent: GridServer) -
     assert not (user.home / "ran").exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--objective", "0.5")])
+def test_a_service_that_hangs_carries_no_job_past_its_latest_start(
+    user: User, silent: GridServer, options: tuple[str, ...]
+) -> None:
+    short = ("-d", "6s", "--duration", "1s", *options)
+    user.run("run", "--no-meter", "-q", *ASKED, *short, "--", "true")
+    (run,) = json.loads(user.run("runs", "--json").stdout)["runs"]
+    assert run["wait_s"] < 4.8
+    assert run["deadline_met"]
+
+
+@pytest.mark.parametrize("options", [("-d", "2020-01-01T00:00"), ("--window", "00:00-24:00")])
+def test_nobody_is_waited_for_where_no_forecast_could_have_the_job_wait(
+    user: User, silent: GridServer, options: tuple[str, ...]
+) -> None:
+    user.run("run", "--no-meter", "-q", *ASKED, *options, "--", "true")
+    (run,) = json.loads(user.run("runs", "--json").stdout)["runs"]
+    assert run["wait_s"] < 2
+
+
 def test_an_immediate_run_does_not_wait_for_a_service(user: User, silent: GridServer) -> None:
     marker = user.home / "ran"
     with user.start("run", "--now", "--no-meter", *ASKED, "--", "touch", "ran") as process:

@@ -124,6 +124,22 @@ def test_the_clock_is_looked_at_twice_a_minute(job: Preparation) -> None:
     assert max(time.sleeps) <= 30
 
 
+def test_a_look_that_is_due_when_nobody_is_asked_any_more_keeps_nothing_busy(
+    job: Preparation,
+) -> None:
+    # Within half a minute of the start a service is left alone, due or not.
+    quiet: Any = SimpleNamespace(
+        has_news=lambda now, start: False, next_look=lambda now, series: START
+    )
+    thought = job.think(START)
+    clock = SetClock(passed_s=3 * HOUR_S - 20)
+    time: Any = PassingTime(clock)
+    lead: Any = {"lead_s": 5.0, "on_lead": lambda: None}
+    wait(quiet, thought, time, clock, Listener(), on_plan=lambda thought: None, **lead)
+    assert clock.wall() == pytest.approx(START + 3 * HOUR_S, abs=0.01)
+    assert len(time.sleeps) < 5
+
+
 def test_a_clock_set_forward_past_the_start_ends_the_wait_at_the_next_look(
     job: Preparation,
 ) -> None:
