@@ -184,10 +184,8 @@ class _Job:
         """Record a plan and tell of it."""
         plan, outlook, record = thought.plan, thought.outlook, self.record
         if record.planned_start is None:
-            record.dynamic_start, record.static_start = (
-                _shown(plan.dynamic_start),
-                plan.static_start,
-            )
+            record.dynamic_start = self.from_submission(thought, plan.dynamic_start)
+            record.static_start = self.from_submission(thought, plan.static_start)
             record.static_assumed = plan.static_assumed
             record.latest_start = plan.latest_start
         record.planned_start = plan.start
@@ -200,6 +198,15 @@ class _Job:
         decision = Decision(thought.now, plan.start, outlook.rung, outlook.issued, reason)
         self.recorder.decide(record, decision, outlook)
         self.voice.planned(thought)
+
+    def from_submission(self, thought: Forethought, start: Instant | None) -> Instant | None:
+        """A start that was chosen as recorded; "at once" was at submission, however long ago.
+
+        It is kept as it will be printed, so that its figures can be worked out again.
+        """
+        if start is None:
+            return None
+        return self.record.submitted if start <= thought.now else round(start, 3)
 
     def wait(self, thought: Forethought) -> Waited:
         """Wait for the start, the meter getting ready a few seconds before it."""
@@ -442,11 +449,6 @@ def _name(signum: int) -> str:
         return Signals(signum).name.removeprefix("SIG")
     except ValueError:
         return str(signum)
-
-
-def _shown(instant: Instant | None) -> Instant | None:
-    """As it will be printed, so that the figures that rest on it can be worked out again."""
-    return None if instant is None else round(instant, 3)
 
 
 def _difference(before: float | None, after: float | None) -> float | None:
