@@ -322,8 +322,9 @@ class Ledger:
                 "SELECT run_id, begun, ended FROM pauses"
                 f" WHERE run_id IN ({', '.join('?' * len(some))}) ORDER BY run_id, begun"
             )
-            for run_id, begun, ended in self._read(statement, some):
-                found.setdefault(run_id, []).append(Pause(begun, ended))
+            with understood(self.path):
+                for run_id, *values in self._read(statement, some):
+                    found.setdefault(run_id, []).append(rows.pause_from(values))
         return found
 
     def series_of(self, run_id: str) -> tuple[rows.StoredSeries | None, rows.StoredSeries | None]:
@@ -428,19 +429,19 @@ class Ledger:
         offsets: Offsets = UTC,
     ) -> list[CostTotals]:
         """What the runs submitted in `[since, until)` have cost; see `carbonwait.ledger.costs`."""
-        with in_words(self.path):
+        with in_words(self.path), understood(self.path):
             return cost_totals(self._connection, by, since=since, until=until, offsets=offsets)
 
     def past_forecasts(
         self, *, since: Instant | None = None, until: Instant | None = None
     ) -> list[PastForecast]:
         """What the newest settled runs were decided on, beside what was."""
-        with in_words(self.path):
+        with in_words(self.path), understood(self.path):
             return list(past_forecasts(self._connection, since=since, until=until))
 
     def unsettled_groups(self, since: Instant) -> list[settling.Group]:
         """Groups with runs that are pending, or that were settled and came due since then."""
-        with in_words(self.path):
+        with in_words(self.path), understood(self.path):
             return settling.groups(self._connection, since)
 
     def pending(
@@ -453,7 +454,7 @@ class Ledger:
         limit: int,
     ) -> list[settling.Open]:
         """Pending runs of a group, a page of them; see `carbonwait.ledger.settling`."""
-        with in_words(self.path):
+        with in_words(self.path), understood(self.path):
             return settling.pending(
                 self._connection, group, after=after, due_by=due_by, newest=newest, limit=limit
             )
@@ -462,7 +463,7 @@ class Ledger:
         self, group: settling.Group, since: Instant, *, after: str = "", limit: int
     ) -> list[settling.Open]:
         """Settled runs of a group that came due since then, a page of them."""
-        with in_words(self.path):
+        with in_words(self.path), understood(self.path):
             return settling.recent(self._connection, group, since, after=after, limit=limit)
 
     def count_pending(self, zone: str | None = None) -> int:

@@ -8,11 +8,12 @@ that was told at first is the number that comes.
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from carbonwait.core.records import Decision, Instant, Pause, Run
 from carbonwait.ledger import rows
-from carbonwait.ledger.connection import in_words
+from carbonwait.ledger.connection import in_words, understood
+from carbonwait.ledger.soundness import is_sound
 
 _AT_ONCE = 400
 
@@ -39,6 +40,9 @@ class PriceProvenance(NamedTuple):
     currency: str
     kind: str
     retrieved: Instant
+
+
+_Source = TypeVar("_Source", Provenance, PriceProvenance)
 
 
 class Record(NamedTuple):
@@ -73,7 +77,7 @@ def _records(connection: sqlite3.Connection, path: Path, last_row: int) -> Itera
     )
     after: Any = ""
     while True:
-        with in_words(path):
+        with in_words(path), understood(path):
             found = connection.execute(statement, (after, last_row)).fetchall()
             few = _completed(connection, found)
         if not found:
@@ -87,22 +91,30 @@ def _completed(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> lis
     decisions = _of_runs(connection, f"run_id, {_DECISION} FROM decisions", "position", ids)
     pauses = _of_runs(connection, "run_id, begun, ended FROM pauses", "begun", ids)
     used = {number for row in found for number in row[-3:-1]}
-    series = _by_number(connection, f"id, {_PROVENANCE} FROM series", used)
-    prices = _by_number(connection, f"id, {_PRICES} FROM prices", {row[-1] for row in found})
+    known = _by_number(connection, f"id, {_PROVENANCE} FROM series", used)
+    series = {number: _sound(Provenance(*values)) for number, values in known.items()}
+    known = _by_number(connection, f"id, {_PRICES} FROM prices", {row[-1] for row in found})
+    prices = {number: _sound(PriceProvenance(*values)) for number, values in known.items()}
     records = []
     for row in found:
         *values, planned, accounted, priced = row
         records.append(
             Record(
                 rows.run_from(rows.loaded(values)),
-                [Decision(*rows.loaded(values)) for values in decisions.get(row[0], ())],
-                [Pause(*values) for values in pauses.get(row[0], ())],
-                Provenance(*series[planned]) if planned in series else None,
-                Provenance(*series[accounted]) if accounted in series else None,
-                PriceProvenance(*prices[priced]) if priced in prices else None,
+                [rows.decision_from(rows.loaded(one)) for one in decisions.get(row[0], ())],
+                [rows.pause_from(one) for one in pauses.get(row[0], ())],
+                series.get(planned),
+                series.get(accounted),
+                prices.get(priced),
             )
         )
     return records
+
+
+def _sound(source: _Source) -> _Source:
+    if not is_sound(source):
+        raise ValueError(source)
+    return source
 
 
 def _of_runs(

@@ -1,11 +1,13 @@
 """Every run with what it rests on, a few hundred at a time."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sample_runs import NOON, finished, stored
 
+from carbonwait.core.errors import LedgerUnavailable
 from carbonwait.core.records import Decision
 from carbonwait.ledger.store import Ledger
 
@@ -47,3 +49,22 @@ def test_a_record_has_its_decisions_and_sources(ledger: Ledger) -> None:
     assert record.planned_on is not None
     assert (record.planned_on.provider, record.planned_on.retrieved) == ("neso", NOON)
     assert (record.accounted_with, record.priced_with) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE runs SET measured_j = 'much' WHERE id = 'a0000'",
+        "UPDATE decisions SET at = 'noon'",
+        "UPDATE series SET issued = 'noon'",
+        "INSERT INTO pauses VALUES ('a0000', 'noon', NULL)",
+    ],
+)
+def test_a_value_that_makes_no_sense_is_told_of_the_file(ledger: Ledger, damage: str) -> None:
+    decision = Decision(NOON, NOON, "live", None, "now")
+    ledger.add_decision("a0000", decision, ledger.save_series(stored(100.0)))
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute(damage)
+    connection.close()
+    with pytest.raises(LedgerUnavailable, match="a row in it makes no sense"):
+        next(ledger.all_records()[1])
