@@ -8,12 +8,13 @@ that was told at first is the number that comes.
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from carbonwait.core.records import Decision, Instant, Pause, Run
 from carbonwait.ledger import rows
 from carbonwait.ledger.connection import in_words, understood
 from carbonwait.ledger.parts import decisions_of, pauses_of
+from carbonwait.ledger.soundness import is_sound
 
 _AT_ONCE = 400
 
@@ -40,6 +41,9 @@ class PriceProvenance(NamedTuple):
     currency: str
     kind: str
     retrieved: Instant
+
+
+_Source = TypeVar("_Source", Provenance, PriceProvenance)
 
 
 class Record(NamedTuple):
@@ -86,8 +90,10 @@ def _completed(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> lis
     ids = [row[0] for row in found]
     decisions, pauses = decisions_of(connection, ids), pauses_of(connection, ids)
     used = {number for row in found for number in row[-3:-1]}
-    series = _by_number(connection, f"id, {_PROVENANCE} FROM series", used)
-    prices = _by_number(connection, f"id, {_PRICES} FROM prices", {row[-1] for row in found})
+    known = _by_number(connection, f"id, {_PROVENANCE} FROM series", used)
+    series = {number: _sound(Provenance(*values)) for number, values in known.items()}
+    known = _by_number(connection, f"id, {_PRICES} FROM prices", {row[-1] for row in found})
+    prices = {number: _sound(PriceProvenance(*values)) for number, values in known.items()}
     records = []
     for row in found:
         *values, planned, accounted, priced = row
@@ -96,12 +102,18 @@ def _completed(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> lis
                 rows.run_from(rows.loaded(values)),
                 decisions.get(row[0], ()),
                 pauses.get(row[0], ()),
-                Provenance(*series[planned]) if planned in series else None,
-                Provenance(*series[accounted]) if accounted in series else None,
-                PriceProvenance(*prices[priced]) if priced in prices else None,
+                series.get(planned),
+                series.get(accounted),
+                prices.get(priced),
             )
         )
     return records
+
+
+def _sound(source: _Source) -> _Source:
+    if not is_sound(source):
+        raise ValueError(source)
+    return source
 
 
 def _by_number(

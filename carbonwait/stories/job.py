@@ -199,7 +199,6 @@ class _Job:
         self.meter.abandon()
         self.record.aborted(self.clock.wall(), signum=signum, status=status)
         self.unharmed("the status line", lambda: self.voice.ended(self.record.run))
-        return Outcome(128 + signum, signum)
 
     def start(self) -> tuple[Child, float | None]:
         """Start the command, then everything that is not needed for it.

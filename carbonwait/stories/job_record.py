@@ -49,9 +49,8 @@ class JobRecord:
         """Record a plan; what the other strategies would have done is that of the first one."""
         plan, outlook, run = thought.plan, thought.outlook, self.run
         if run.planned_start is None:
-            # As it will be printed, so that what rests on it can be worked out again.
-            run.dynamic_start = round(plan.dynamic_start, 3)
-            run.static_start = plan.static_start
+            run.dynamic_start = _from_submission(run, thought.now, plan.dynamic_start)
+            run.static_start = _from_submission(run, thought.now, plan.static_start)
             run.static_assumed = plan.static_assumed
             run.latest_start = plan.latest_start
         run.planned_start = plan.start
@@ -160,6 +159,14 @@ class JobRecord:
             return None
         last = max(run.deadline, run.ended)
         return self._preparation.prices.to_account_with(run.submitted, run.ended, last)
+
+
+def _from_submission(run: Run, now: Instant, start: Instant) -> Instant:
+    """A start that was chosen, as recorded; "at once" was at submission, however long ago.
+
+    It is kept as it will be printed, so that its figures can be worked out again.
+    """
+    return run.submitted if start <= now else round(start, 3)
 
 
 def new_run(

@@ -473,3 +473,13 @@ def test_sums_of_sums_are_those_of_all_runs(ledger: Ledger) -> None:
         ledger.save(finished(f"a{number}", rung=rung))
     found = total(ledger)
     assert (found.runs, found.emissions.best_g, found.settled) == (3, 165, 3)
+
+
+def test_a_pending_run_that_makes_no_sense_is_told_of_the_file(ledger: Ledger) -> None:
+    ledger.save(finished("a1", accounting="pending"))
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute("UPDATE runs SET measured_j = 'much'")
+    connection.close()
+    (group,) = ledger.unsettled_groups(0.0)
+    with pytest.raises(LedgerUnavailable, match="a row in it makes no sense"):
+        ledger.pending(group, limit=10)

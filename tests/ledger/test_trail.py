@@ -52,8 +52,19 @@ def test_a_record_has_its_decisions_and_sources(ledger: Ledger) -> None:
     assert (record.accounted_with, record.priced_with) == (None, None)
 
 
-def test_a_row_that_makes_no_sense_is_told_of_as_damage(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE runs SET measured_j = 'much' WHERE id = 'a0000'",
+        "UPDATE decisions SET at = 'noon'",
+        "UPDATE series SET issued = 'noon'",
+        "INSERT INTO pauses VALUES ('a0000', 'noon', NULL)",
+    ],
+)
+def test_a_value_that_makes_no_sense_is_told_of_the_file(ledger: Ledger, damage: str) -> None:
+    decision = Decision(NOON, NOON, "live", None, "now")
+    ledger.add_decision("a0000", decision, ledger.save_series(stored(100.0)))
     with closing(sqlite3.connect(ledger.path)) as other, other:
-        other.execute("UPDATE runs SET rung = 'nonsense' WHERE id = 'a0000'")
-    with pytest.raises(LedgerUnavailable, match="is damaged"):
+        other.execute(damage)
+    with pytest.raises(LedgerUnavailable, match="a row in it makes no sense"):
         next(ledger.all_records()[1])
