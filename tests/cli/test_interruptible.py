@@ -19,18 +19,11 @@ from typing import Any
 
 import pexpect
 import pytest
+from processes import parent_of, state_of, until
 from users import PROGRAM, User
 
 PATIENCE_S = 30.0
 DIRTY, CLEAN = 900.0, 100.0
-
-
-def until(holds: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
-    """Wait for what the kernel tells nobody of."""
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end, "it has not come about"
-        time.sleep(0.02)
 
 
 def state(pid: int) -> str:
@@ -39,10 +32,7 @@ def state(pid: int) -> str:
     A shell may vfork, and be stopped at that: the child is then stopped before it has become
     another program, and the shell waits for that, uninterruptibly. That is "T" as well.
     """
-    try:
-        letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    letter = state_of(pid)
     return "T" if letter == "D" and "T" in states_of_children(pid) else letter
 
 
@@ -51,10 +41,6 @@ def states_of_children(pid: int) -> list[str]:
         ["ps", "-o", "state=", "--ppid", str(pid)], stdout=subprocess.PIPE, check=False
     ).stdout
     return listed.decode().split()
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def watchers() -> set[int]:
@@ -265,7 +251,7 @@ def test_no_watcher_is_left_behind(job: Job) -> None:
     before = watchers()
     job.start_and_pause("while :; do sleep 0.05; done")
     assert job.wrapper is not None
-    mine = {pid for pid in watchers() - before if parent(pid) == job.wrapper.pid}
+    mine = {pid for pid in watchers() - before if parent_of(pid) == job.wrapper.pid}
     assert len(mine) == 1
     job.send(signal.SIGTERM)
     job.end()
@@ -276,7 +262,7 @@ def test_a_watcher_that_dies_is_replaced(job: Job) -> None:
     job.start_and_pause("while :; do sleep 0.05; done")
     assert job.wrapper is not None
     wrapper = job.wrapper.pid
-    mine = {pid for pid in watchers() if parent(pid) == wrapper}
+    mine = {pid for pid in watchers() if parent_of(pid) == wrapper}
     for pid in mine:
         os.kill(pid, signal.SIGKILL)
     until(lambda: {pid for pid in watchers() - mine if state(pid) not in {"Z", ""}})
