@@ -23,8 +23,8 @@ def state_of(pid: int) -> str:
 
 
 def parent_of(pid: int) -> int:
-    """The process that a process descends from."""
-    return int(_stat(pid)[1])
+    """The process that a process descends from; 0 if it has ended, as any may at any time."""
+    return int((_stat(pid) or ["", "0"])[1])
 
 
 def _stat(pid: int) -> list[str]:

@@ -5,7 +5,7 @@ up: the marginal ones stand apart.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import cast, get_args
@@ -74,14 +74,19 @@ def make_report(
 
     Raises Mistake for a bound that cannot be read and for a value that is not among those allowed.
     """
-    _require("--by", by, KEYS)
-    _require("--attribution", attribution, ATTRIBUTIONS)
-    if signal is not None:
-        _require("--signal", signal, SIGNALS)
+    for option, value, allowed in (
+        ("--by", by, KEYS),
+        ("--attribution", attribution, ATTRIBUTIONS),
+        ("--signal", signal, (*SIGNALS, None)),
+    ):
+        if value not in allowed:
+            known = ", ".join(name for name in allowed if name is not None)
+            raise Mistake(f"{option} {value!r} is not one of {known}")
     local = local_zone(local_timezone(environ))
     first = None if since == ALL else _bound(since, now, local)
     last = now if until is None else _bound(until, now, local)
-    offset_s = _offset_s(now, local)
+    offset = datetime.fromtimestamp(now, local).utcoffset()
+    offset_s = 0 if offset is None else int(offset.total_seconds())
     with opened(environ, now) as ledger:
         if ledger is None:
             return Report(first, last, by, attribution)
@@ -119,11 +124,6 @@ def make_report(
         costs=all_keys(costs),
         group_costs=costs,
     )
-
-
-def _require(option: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        raise Mistake(f"{option} {value!r} is not one of {', '.join(allowed)}")
 
 
 def _grouped(cells: Iterable[Cell], key: Callable[[Cell], str | None]) -> list[Totals]:
@@ -173,11 +173,6 @@ def _counts(cells: Iterable[Cell], key: Callable[[Cell], str]) -> dict[str, int]
     for cell in cells:
         counts[key(cell)] += cell.runs
     return dict(counts)
-
-
-def _offset_s(now: Instant, local: tzinfo) -> int:
-    offset = datetime.fromtimestamp(now, local).utcoffset()
-    return 0 if offset is None else int(offset.total_seconds())
 
 
 def _bound(text: str, now: Instant, local: tzinfo) -> Instant:
