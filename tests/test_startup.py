@@ -37,7 +37,6 @@ def test_the_version_is_the_packages() -> None:
     [
         ["--help"],
         ["run", "--now", "--no-meter", "--", "true"],
-        # Whatever the hour, nothing is to be waited for.
         ["run", "-p", "typical", "-z", "GB", "--min-saving", "100", "--no-meter", "--", "true"],
         ["plan", "-p", "typical", "-z", "GB"],
         ["runs", "--json"],
