@@ -19,18 +19,9 @@ def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> No
 
 def state_of(pid: int) -> str:
     """A process's state as the kernel's letter, empty if there is none."""
-    return (_stat(pid) or [""])[0]
-
-
-def parent_of(pid: int) -> int:
-    """The process that a process descends from; 0 if it has ended, as any may at any time."""
-    return int((_stat(pid) or ["", "0"])[1])
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name, which may hold anything."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        return []
-    return text.rpartition(")")[2].split()
+        return ""
+    # The name before it may hold anything.
+    return text.rpartition(")")[2].split()[0]

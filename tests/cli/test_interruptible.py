@@ -19,7 +19,7 @@ from typing import Any
 
 import pexpect
 import pytest
-from processes import parent_of, state_of, until
+from processes import state_of, until
 from users import PROGRAM, User
 
 PATIENCE_S = 30.0
@@ -41,6 +41,14 @@ def states_of_children(pid: int) -> list[str]:
         ["ps", "-o", "state=", "--ppid", str(pid)], stdout=subprocess.PIPE, check=False
     ).stdout
     return listed.decode().split()
+
+
+def parent(pid: int) -> int:
+    """The parent's pid; 0 if the process has ended, as those of others may at any time."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def watchers() -> set[int]:
@@ -251,7 +259,7 @@ def test_no_watcher_is_left_behind(job: Job) -> None:
     before = watchers()
     job.start_and_pause("while :; do sleep 0.05; done")
     assert job.wrapper is not None
-    mine = {pid for pid in watchers() - before if parent_of(pid) == job.wrapper.pid}
+    mine = {pid for pid in watchers() - before if parent(pid) == job.wrapper.pid}
     assert len(mine) == 1
     job.send(signal.SIGTERM)
     job.end()
@@ -262,7 +270,7 @@ def test_a_watcher_that_dies_is_replaced(job: Job) -> None:
     job.start_and_pause("while :; do sleep 0.05; done")
     assert job.wrapper is not None
     wrapper = job.wrapper.pid
-    mine = {pid for pid in watchers() if parent_of(pid) == wrapper}
+    mine = {pid for pid in watchers() if parent(pid) == wrapper}
     for pid in mine:
         os.kill(pid, signal.SIGKILL)
     until(lambda: {pid for pid in watchers() - mine if state(pid) not in {"Z", ""}})
