@@ -12,18 +12,16 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE_S
 from users import PROGRAM, User
 
 FULL = bool(os.environ.get("CONFORMANCE_FULL"))
 PEER = os.environ.get("CONFORMANCE_PEER")
-# Only how long a failure takes: what is waited for comes at once on a quiet machine.
-PATIENCE_S = float(os.environ.get("CONFORMANCE_PATIENCE_S", "40"))
 
 # Two of a kind that arrive before a process looks count as one, so a signal is sent some times.
 TIMES = 5
@@ -125,28 +123,11 @@ def rest(process: "subprocess.Popen[bytes]") -> str:
     return text
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait until something holds that no event tells of."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 def metered_slots(ledger: Path) -> int:
     """How many slots of energy are in a ledger: as soon as there is one, the meter is at work."""
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
         (count,) = connection.execute("SELECT count(*) FROM energy").fetchone()
     return int(count)
-
-
-def state_of(pid: int) -> str:
-    """A process's state as the kernel's letter, empty if there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return text.rpartition(")")[2].split()[0]
 
 
 def is_ignored(pid: int, signum: int) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from carbonwait.cli.documents import SCHEMA
 from carbonwait.core.comparison import Figures
 from carbonwait.core.replay import StrategyName
 from carbonwait.core.units import format_grams, format_instant, format_span
@@ -22,7 +23,7 @@ _NAMES: dict[StrategyName, str] = {
 def comparison_document(found: Comparison) -> dict[str, Any]:
     """What `compare --json` prints."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "zone": found.zone,
         "from": format_instant(found.begin),
         "to": format_instant(found.end),

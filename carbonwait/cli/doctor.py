@@ -16,14 +16,19 @@ def doctor(
     json: options.Json = False,
 ) -> int:
     """Check zone, providers, keys, meters, ledger; 0 if a run would be planned live, else 1."""
-    from carbonwait.cli.documents import doctor_document
+    from dataclasses import asdict
+
+    from carbonwait.cli.documents import SCHEMA
     from carbonwait.cli.output import print_json, put
     from carbonwait.stories.doctor import examine
     from carbonwait.stories.planning import Request
 
     diagnosis = examine(Request(zone=zone, provider=provider), os.environ, time.time())
     if json:
-        print_json(doctor_document(diagnosis))
+        checks = [asdict(check) for check in diagnosis.checks]
+        print_json(
+            {"schema": SCHEMA, "zone": diagnosis.zone, "checks": checks, "rung": diagnosis.rung}
+        )
     else:
         for line in _lines(diagnosis):
             put(line)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from carbonwait import __version__
-from carbonwait.cli.documents import SCHEMA, Document, run_document
-from carbonwait.core.records import Cost, Instant, Owner, Run
-from carbonwait.core.units import JOULES_PER_KWH, format_instant
+from carbonwait.cli.documents import SCHEMA, Document, instant, run_document
+from carbonwait.core.records import Cost, Owner, Run
+from carbonwait.core.units import JOULES_PER_KWH
 from carbonwait.ledger.trail import PriceProvenance, Provenance, Record
 from carbonwait.stories.export import Terms, ghg_scope, terms_of
 
@@ -28,7 +28,7 @@ def export_row(number: int, count: int, record: Record) -> Document:
         **run_document(run, record.decisions),
         # A column is there whether or not this run has a figure for it.
         "cost": {name: getattr(run.cost, name) for name in Cost.__slots__},
-        "pauses": [{"start": _instant(p.start), "end": _instant(p.end)} for p in record.pauses],
+        "pauses": [{"start": instant(p.start), "end": instant(p.end)} for p in record.pauses],
         "host": run.owner.host.partition("/")[0],
         "gpus": run.gpus,
         "idle_watts": run.idle_watts,
@@ -57,12 +57,8 @@ def _prices(source: PriceProvenance | None, terms: Terms) -> Document:
 
 
 def _in_words(known: Document) -> Document:
-    instants = {name: _instant(known[name]) for name in ("issued", "retrieved") if name in known}
+    instants = {name: instant(known[name]) for name in ("issued", "retrieved") if name in known}
     return known | instants
-
-
-def _instant(instant: Instant | None) -> str | None:
-    return None if instant is None else format_instant(instant)
 
 
 _NOBODY = Run("", "", None, 0.0, 0.0, "now", Owner("", "", "", 0, 0.0))

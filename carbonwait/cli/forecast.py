@@ -32,8 +32,8 @@ def forecast(
     ] = False,
 ) -> None:
     """Show the forecast, up to two days or the deadline; with a duration the window chosen."""
-    from carbonwait.cli.documents import forecast_document
     from carbonwait.cli.output import print_json, put, say
+    from carbonwait.cli.plan_documents import forecast_document
     from carbonwait.core.errors import Mistake
     from carbonwait.settings import read_settings
     from carbonwait.stories.forecast import DEFAULT_SPAN, look_ahead

@@ -36,8 +36,8 @@ def plan(
     json: options.Json = False,
 ) -> None:
     """Show when COMMAND would be started, and why; change nothing."""
-    from carbonwait.cli.documents import plan_document
     from carbonwait.cli.output import print_json, put, say
+    from carbonwait.cli.plan_documents import plan_document
     from carbonwait.cli.request import request_from
     from carbonwait.cli.texts import plan_lines
     from carbonwait.settings import read_settings

@@ -43,8 +43,8 @@ def report(
     json: options.Json = False,
 ) -> None:
     """Add up what was emitted, and what it would have been at once or in the static window."""
-    from carbonwait.cli.documents import report_document
     from carbonwait.cli.output import print_json
+    from carbonwait.cli.report_document import report_document
     from carbonwait.core.errors import Mistake
     from carbonwait.stories.report import make_report
 

@@ -24,6 +24,7 @@ def settle(
     json: options.Json = False,
 ) -> None:
     """Fetch actual intensities for runs that are pending, and work out their figures again."""
+    from carbonwait.cli.documents import SCHEMA
     from carbonwait.cli.output import print_json, put, say
     from carbonwait.settings import read_settings
     from carbonwait.stories.settle import settle as settle_runs
@@ -35,7 +36,7 @@ def settle(
     if json:
         counts = {"settled": done.settled, "pending": done.pending, "revised": done.revised}
         said = {"warnings": done.warnings, "notes": done.notes}
-        print_json({"schema": 1, **counts, **said})
+        print_json({"schema": SCHEMA, **counts, **said})
         return
     runs = "run" if done.settled == 1 else "runs"
     put(f"{done.settled:,} {runs} settled, {done.pending:,} pending, {done.revised:,} revised.")

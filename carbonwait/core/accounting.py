@@ -63,13 +63,12 @@ def account(
     more_to_come: bool = False,
     pauses: Sequence[Interval] = (),
 ) -> Account:
-    """All figures of design "actual and counterfactual" for one run.
+    """All figures of one run.
 
-    `pauses` are in order of time within the run, and edges of slots.
-
-    `final_kinds` are the kinds of intensity that nobody will revise. `more_to_come` says that a
-    provider may still publish what the series lacks: an unknown figure then keeps the account
-    open; without it what is unknown stays unknown.
+    `pauses` are in order of time within the run, and edges of slots. `final_kinds` are the kinds
+    of intensity that nobody will revise. `more_to_come` says that a provider may still publish
+    what the series lacks: an unknown figure then keeps the account open; without it what is
+    unknown stays unknown.
     """
     if all(slot.energy.total_j is None for slot in slots):
         return Account(Emissions(), "none", None)

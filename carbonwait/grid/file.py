@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from carbonwait.core.errors import Mistake, ProviderUnavailable
-from carbonwait.core.intensity_csv import IntensityFile, parse
+from carbonwait.core.intensity_csv import parse
+from carbonwait.core.intensity_file import IntensityFile
 
 MAX_BYTES = 64 * 1024 * 1024
 

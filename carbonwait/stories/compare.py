@@ -14,7 +14,7 @@ from carbonwait.core.comparison import (
     verdict,
 )
 from carbonwait.core.errors import Mistake
-from carbonwait.core.intensity_csv import IntensityFile
+from carbonwait.core.intensity_file import IntensityFile
 from carbonwait.core.knowledge import IssuedHours, Knowledge
 from carbonwait.core.planner import ASSUMED_WINDOW
 from carbonwait.core.records import Instant

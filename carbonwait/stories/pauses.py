@@ -17,13 +17,11 @@ from dataclasses import replace
 from enum import Enum, auto
 from signal import SIGCONT, SIGSTOP, SIGTSTP, SIGUSR1, struct_siginfo
 
-from carbonwait.core.errors import CannotRun
 from carbonwait.core.interrupting import Course, course, latest_finish
 from carbonwait.core.records import Instant, Pause
 from carbonwait.core.units import format_local
 from carbonwait.process.child import Child, Environment, stop_like_the_child
 from carbonwait.process.clock import Clock
-from carbonwait.process.hook import Hook
 from carbonwait.process.signals import (
     ENDING,
     SignalQueue,
@@ -31,12 +29,12 @@ from carbonwait.process.signals import (
     sent_by_a_process,
 )
 from carbonwait.process.watcher import Watcher
+from carbonwait.stories.hooks import Hooks
 from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Interruption, Preparation
 from carbonwait.stories.voice import Voice
 
 _NOTICE_S = 2.0
-_HOOK_PATIENCE_S = 60.0
 _LONGEST_SLEEP_S = 30.0
 # Whatever the edges do to each other, this process is not to spin.
 _SHORTEST_SLEEP_S = 0.02
@@ -74,7 +72,7 @@ class Pauses:
         self.found: list[Pause] = []
         self.outlook = outlook
         self._preparation, self._interruption = preparation, interruption
-        self._child, self._environment, self._queue = child, environment, queue
+        self._child, self._environment = child, environment
         self._clock, self._voice = clock, voice
         self._on_change, self._on_outlook = on_change, on_outlook
         self._state = _State.RUNNING
@@ -85,8 +83,8 @@ class Pauses:
         self._paused_s = 0.0
         self._paused_since = self._begun = clock.elapsed()
         self._watcher: Watcher | None = None
-        self._hook: Hook | None = None
-        self._hook_kind, self._hook_until = "", 0.0
+        mask = queue.inherited_mask
+        self._hooks = Hooks(interruption, child.pid, environment, mask, clock, voice)
         # Should the wall clock be set back, the latest finish is kept all the same.
         left_s = latest_finish(preparation.task) - clock.wall()
         self._cap = clock.elapsed() + left_s
@@ -100,7 +98,7 @@ class Pauses:
         """Do what is due; after how many seconds at the latest there is something again."""
         self._tend_hook()
         if self._over:
-            return _LONGEST_SLEEP_S if self._hook else float("inf")
+            return _LONGEST_SLEEP_S if self._hooks.under_way else float("inf")
         now = self._clock.wall()
         if self._state is _State.NOTIFIED and self._clock.elapsed() >= self._since + _NOTICE_S:
             self._stop()
@@ -149,12 +147,12 @@ class Pauses:
         """Have the command run, whatever it was about to do."""
         state, self._state = self._state, _State.RUNNING
         if state is _State.SAVING:
-            self._drop_hook()
+            self._hooks.drop()
         if state in {_State.NOTIFIED, _State.PAUSED}:
             self._child.send_to_group(SIGCONT)
             if state is _State.PAUSED:
                 self._end_pause(why)
-            self._start_hook(self._interruption.resume_command, "resume")
+            self._hooks.start("resume")
 
     def give_up(self) -> None:
         """Have the command run and never pause it again."""
@@ -209,12 +207,11 @@ class Pauses:
         elapsed = self._clock.elapsed()
         look = self._preparation.intensities.next_look(now, self.outlook.series)
         wakes = [_LONGEST_SLEEP_S, look - now, self._cap - self._left_s() - elapsed]
+        wakes.append(self._hooks.until_s - elapsed)
         if self._course is not None:
             wakes.append(self._course.until - now)
         if self._state is _State.NOTIFIED:
             wakes.append(self._since + _NOTICE_S - elapsed)
-        if self._hook is not None:
-            wakes.append(self._hook_until - elapsed)
         return max(_SHORTEST_SLEEP_S, min(wakes))
 
     def _ran_s(self) -> float:
@@ -233,7 +230,7 @@ class Pauses:
             self._skip(self._clock.wall() + _LONGEST_SLEEP_S)
             return
         if self._interruption.pause_command:
-            if self._start_hook(self._interruption.pause_command, "pause"):
+            if self._hooks.start("pause"):
                 self._state = _State.SAVING
             else:
                 self._skip()
@@ -298,46 +295,12 @@ class Pauses:
             self._voice.warning(f"no watcher can be started ({error}); the command is not paused")
         return self._watcher is not None
 
-    # --- hooks ---
-
-    def _start_hook(self, argv: tuple[str, ...], kind: str) -> bool:
-        self._drop_hook()
-        if not argv:
-            return False
-        mask = self._queue.inherited_mask
-        try:
-            self._hook = Hook(argv, self._environment, mask, self._child.pid)
-        except CannotRun as error:
-            self._voice.warning(f"the {kind} hook: {error}")
-            return False
-        self._hook_kind = kind
-        self._hook_until = self._clock.elapsed() + _HOOK_PATIENCE_S
-        return True
-
-    def _drop_hook(self) -> None:
-        if self._hook is not None:
-            self._hook.kill()
-            self._hook = None
-
     def _tend_hook(self) -> None:
-        """Look after the hook that is under way: whether it has ended, well or not, or must."""
-        if self._hook is None:
+        """Look after the hook that is under way; a pause goes on from the end of its hook."""
+        ended_well = self._hooks.tend()
+        if ended_well is None or self._state is not _State.SAVING:
             return
-        ended = self._hook.ended()
-        if ended is None and self._clock.elapsed() < self._hook_until:
-            return
-        kind = self._hook_kind
-        self._drop_hook()
-        failed = ended is None or ended.exit_code != 0
-        if failed:
-            how = f"took longer than {_HOOK_PATIENCE_S:.0f} s"
-            if ended is not None:
-                code, signum = ended.exit_code, ended.term_signal
-                how = f"ended with status {code}" if signum is None else f"died of signal {signum}"
-            so = "this pause is skipped" if kind == "pause" else "the command runs all the same"
-            self._voice.warning(f"the {kind} hook {how}; {so}")
-        if self._state is _State.SAVING:
-            if failed:
-                self._skip()
-            else:
-                self._notify()
+        if ended_well:
+            self._notify()
+        else:
+            self._skip()

@@ -21,7 +21,8 @@ from statistics import fmean, quantiles
 from typing import NamedTuple, Protocol
 
 from carbonwait.core.forecaster import HOUR_S
-from carbonwait.core.intensity_csv import IntensityFile, Row, parse
+from carbonwait.core.intensity_csv import parse
+from carbonwait.core.intensity_file import IntensityFile, Row
 from carbonwait.core.knowledge import IssuedHours, Knowledge
 from carbonwait.core.landscape import Landscape
 from carbonwait.core.planner import ASSUMED_WINDOW

@@ -19,18 +19,11 @@ from typing import Any
 
 import pexpect
 import pytest
+from processes import state_of, until
 from users import PROGRAM, User
 
 PATIENCE_S = 30.0
 DIRTY, CLEAN = 900.0, 100.0
-
-
-def until(holds: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
-    """Wait for what the kernel tells nobody of."""
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end, "it has not come about"
-        time.sleep(0.02)
 
 
 def state(pid: int) -> str:
@@ -39,10 +32,7 @@ def state(pid: int) -> str:
     A shell may vfork, and be stopped at that: the child is then stopped before it has become
     another program, and the shell waits for that, uninterruptibly. That is "T" as well.
     """
-    try:
-        letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    letter = state_of(pid)
     return "T" if letter == "D" and "T" in states_of_children(pid) else letter
 
 

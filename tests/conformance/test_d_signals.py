@@ -5,9 +5,9 @@ import signal
 import time
 
 import pytest
+from processes import PATIENCE_S, state_of, until
 from users import PROGRAM, User
 from wrappers import (
-    PATIENCE_S,
     TIMES,
     Wrapper,
     counter,
@@ -15,8 +15,6 @@ from wrappers import (
     line,
     metered_slots,
     rest,
-    state_of,
-    until,
 )
 
 FORWARDED = ["D01-TERM", "D02-HUP", "D03-INT", "D04-QUIT", "D05-USR1", "D06-USR2"]

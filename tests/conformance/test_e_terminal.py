@@ -3,9 +3,10 @@
 import os
 import signal
 
+from processes import state_of, until
 from terminal import Open, Terminal
 from users import PROGRAM, User
-from wrappers import TIMES, Wrapper, counter, metered_slots, metering_is_no_matter, state_of, until
+from wrappers import TIMES, Wrapper, counter, metered_slots, metering_is_no_matter
 
 
 @metering_is_no_matter

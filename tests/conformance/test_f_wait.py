@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from forecasts import clean_from
+from processes import PATIENCE_S
 from terminal import Open
 from users import PROGRAM, User, missing
-from wrappers import PATIENCE_S, Wrapper
+from wrappers import Wrapper
 
 FAR_S = 3600
 # How late a start may be on a machine that is busy with other things.

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from processes import PATIENCE_S, state_of, until
 from users import User, installed
-from wrappers import PATIENCE_S, UNMETERED, Wrapper, line, rest, state_of, until
+from wrappers import UNMETERED, Wrapper, line, rest
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import MIDNIGHT
 
-from carbonwait.core.intensity_csv import IntensityFile, Issue, Row
+from carbonwait.core.intensity_file import IntensityFile, Issue, Row
 from carbonwait.core.knowledge import Knowledge
 from carbonwait.core.lanes import Segment
 from carbonwait.core.replay import (

@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from processes import until
 
 PREAMBLE = """
 import os, signal, subprocess
@@ -118,9 +118,9 @@ def test_a_stop_that_outlasts_the_time_out_is_just_a_time_out() -> None:
     with start(script) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        wait_until(lambda: status(process.pid, "State") == "S")
+        until(lambda: status(process.pid, "State") == "S")
         process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: int(status(process.pid, "ShdPnd"), 16) & 1 << (signal.SIGALRM - 1))
+        until(lambda: int(status(process.pid, "ShdPnd"), 16) & 1 << (signal.SIGALRM - 1))
         process.send_signal(signal.SIGCONT)
         assert process.communicate(timeout=20)[0] == "None\n"
 
@@ -129,13 +129,6 @@ def status(pid: int, name: str) -> str:
     """The first word of what the kernel says of a process under this name."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_an_alarm_that_a_process_sent_is_a_signal_and_no_time_out() -> None:

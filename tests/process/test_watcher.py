@@ -7,33 +7,16 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE_S, state_of, until
 
 from carbonwait.process.child import Child, spawn
 from carbonwait.process.watcher import Watcher, _spawn, started
 
-PATIENCE_S = 20.0
 NO_SIGNALS: set[signal.Signals] = set()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what the kernel tells nobody of."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, "it has not come about"
-        time.sleep(0.01)
-
-
-def state(pid: int) -> str:
-    """The letter of /proc/PID/stat; empty if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 @pytest.fixture
@@ -54,11 +37,11 @@ def members(group: int) -> list[int]:
 
 
 def all_stopped(group: int) -> bool:
-    return all(state(pid) == "T" for pid in members(group))
+    return all(state_of(pid) == "T" for pid in members(group))
 
 
 def none_stopped(group: int) -> bool:
-    return all(state(pid) != "T" for pid in members(group))
+    return all(state_of(pid) != "T" for pid in members(group))
 
 
 # A parent that stops the group and is then killed, as carbonwait might be.
@@ -87,7 +70,7 @@ def test_a_stopped_group_goes_on_when_the_parent_is_killed(job: Child) -> None:
         until(lambda: all_stopped(job.pid))
         parent.kill()
     until(lambda: none_stopped(job.pid))
-    until(lambda: state(watcher) == "")
+    until(lambda: state_of(watcher) == "")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
@@ -151,9 +134,9 @@ def test_the_group_goes_on_even_if_its_leader_has_gone(job: Child) -> None:
     os.killpg(job.pid, signal.SIGSTOP)
     os.kill(job.pid, signal.SIGKILL)
     os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOWAIT)
-    assert state(child) == "T"
+    assert state_of(child) == "T"
     close_and_wait(watcher)
-    until(lambda: state(child) != "T")
+    until(lambda: state_of(child) != "T")
 
 
 def test_a_parent_that_died_before_the_watcher_was_ready_is_noticed(job: Child) -> None:

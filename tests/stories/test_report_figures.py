@@ -10,7 +10,7 @@ from sample_runs import NOON, finished
 from settling import DAY_S, FORECAST, HOUR_S, add_pending, environ, hourly, neso, plain, settings
 
 from carbonwait.cli.answers import honest_words, in_hindsight
-from carbonwait.cli.documents import report_document
+from carbonwait.cli.report_document import report_document
 from carbonwait.core.forecast_error import LeadError
 from carbonwait.core.records import Decision, Emissions
 from carbonwait.ledger.rows import StoredSeries
