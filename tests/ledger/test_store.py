@@ -1,6 +1,7 @@
 """Runs in a ledger, and what is summed up over them."""
 
 import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_runs import NOON, SLOTS, finished, run
 
-from carbonwait.core.errors import Mistake
+from carbonwait.core.errors import LedgerUnavailable, Mistake
 from carbonwait.core.records import Emissions, Energy, Methods, Owner, Run
 from carbonwait.ledger.store import Ledger
 from carbonwait.ledger.totals import Totals, added
@@ -182,9 +183,8 @@ def test_sums_of_sums_are_those_of_all_runs(ledger: Ledger) -> None:
 
 def test_a_pending_run_that_makes_no_sense_is_told_of_the_file(ledger: Ledger) -> None:
     ledger.save(finished("a1", accounting="pending"))
-    with sqlite3.connect(ledger.path) as connection:
-        connection.execute("UPDATE runs SET measured_j = 'much'")
-    connection.close()
+    with contextlib.closing(sqlite3.connect(ledger.path)) as other, other:
+        other.execute("UPDATE runs SET measured_j = 'much'")
     (group,) = ledger.unsettled_groups(0.0)
     with pytest.raises(LedgerUnavailable, match="a row in it makes no sense"):
         ledger.pending(group, limit=10)
