@@ -1,6 +1,7 @@
 """The entry point: `--version` at once, everything else through the command line proper."""
 
 import _signal  # type: ignore[import-not-found]
+import os
 import sys
 
 
@@ -10,7 +11,16 @@ def main() -> None:
         # Importing the command line costs several times what this answer takes.
         from carbonwait import __version__
 
-        print(f"carbonwait {__version__}")
+        try:
+            print(f"carbonwait {__version__}", flush=True)
+        except OSError as error:
+            print(
+                f"carbonwait: standard output cannot be written ({error.strerror})",
+                file=sys.stderr,
+                flush=True,
+            )
+            # The interpreter would try to write it once more.
+            os._exit(1)
         return
     # Ctrl-C ends it without a traceback from the middle of an import. The module `signal` is one of
     # those imports, so it is the built-in one behind it.

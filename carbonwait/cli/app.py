@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated, NoReturn
 
 import typer
@@ -26,12 +27,13 @@ from carbonwait.cli import (
     show,
     start,
 )
-from carbonwait.cli.output import say
+from carbonwait.cli.output import ClosedOutput, say, to_stdout
 from carbonwait.core.errors import (
     CannotRun,
     CarbonwaitError,
     LedgerUnavailable,
     Mistake,
+    OutputUnavailable,
     Unreachable,
 )
 
@@ -80,13 +82,17 @@ def run_command_line(arguments: Sequence[str]) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A job's name may hold what the terminal's encoding does not.
         sys.stdout.reconfigure(errors="backslashreplace")
+    elif sys.stdout is None and not _runs_a_job(arguments):
+        sys.stdout = ClosedOutput()
     _end(_status(arguments))
 
 
 def _status(arguments: Sequence[str]) -> int:
     command = get_command(app)
     try:
-        returned = command.main(list(arguments), prog_name="carbonwait", standalone_mode=False)
+        # `run` has nothing to say there.
+        with nullcontext() if _runs_a_job(arguments) else to_stdout():
+            returned = command.main(list(arguments), prog_name="carbonwait", standalone_mode=False)
     except typer.TyperException as error:
         return _usage(error)
     except typer.Abort:
@@ -97,7 +103,7 @@ def _status(arguments: Sequence[str]) -> int:
     except CannotRun as error:
         say(str(error))
         return error.status
-    except (LedgerUnavailable, Unreachable) as error:
+    except (LedgerUnavailable, OutputUnavailable, Unreachable) as error:
         say(str(error))
         return 1
     except CarbonwaitError as error:
@@ -107,6 +113,10 @@ def _status(arguments: Sequence[str]) -> int:
         say(f"a fault of its own: {error!r}; please report it")
         return 125
     return returned if isinstance(returned, int) else 0
+
+
+def _runs_a_job(arguments: Sequence[str]) -> bool:
+    return list(arguments[:1]) == ["run"]
 
 
 def _usage(error: typer.TyperException) -> int:

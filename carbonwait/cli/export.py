@@ -27,7 +27,7 @@ def _export(kind: str) -> int:
 
     from carbonwait.cli.export_rows import TEMPLATE, export_rows
     from carbonwait.core.chain import FORMATS, Format, written
-    from carbonwait.core.errors import Mistake, Unavailable
+    from carbonwait.core.errors import Mistake, OutputUnavailable
     from carbonwait.stories.export import every_run
 
     if kind not in FORMATS:
@@ -39,7 +39,7 @@ def _export(kind: str) -> int:
                 # UTF-8 whatever the terminal has: the chain is over bytes.
                 sys.stdout.buffer.write(piece)
             except OSError as error:
-                raise Unavailable(
+                raise OutputUnavailable(
                     f"standard output cannot be written ({error.strerror}); the rows are not whole"
                 ) from None
     return 0

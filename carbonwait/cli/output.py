@@ -5,13 +5,19 @@ is somebody else's (a command's name, a file's, what a provider answered), and a
 upon the control characters in it: they are shown as escapes instead.
 """
 
+import io
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from carbonwait.core.errors import Mistake
+from carbonwait.core.errors import Mistake, OutputUnavailable
+
+_UNWRITABLE = frozenset({EBADF, EDQUOT, EFBIG, EIO, ENOSPC})
 
 
 def say(text: str) -> None:
@@ -29,6 +35,35 @@ def say(text: str) -> None:
 def put(line: str) -> None:
     """One line on stdout."""
     sys.stdout.write(f"{printable(line)}\n")
+
+
+class ClosedOutput(io.TextIOBase):
+    """Stands in for a standard output that is closed; whatever is written to it fails."""
+
+    @property
+    def buffer(self) -> "ClosedOutput":
+        """The same for bytes."""
+        return self
+
+    def write(self, _text: Any) -> int:
+        """Raises OSError."""
+        raise OSError(EBADF, os.strerror(EBADF))
+
+
+@contextmanager
+def to_stdout() -> Iterator[None]:
+    """Turn the OSError of a standard output that takes nothing into OutputUnavailable.
+
+    What is still in the buffer is written as well. Those of files name the file and go through.
+    """
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        raise OutputUnavailable(f"standard output cannot be written ({error.strerror})") from None
 
 
 def printable(text: str) -> str:

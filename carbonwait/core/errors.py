@@ -9,6 +9,7 @@
     - LedgerUnavailable
       - LedgerBusy
     - Unreachable          a run's process does not let itself be signalled, status 1
+    - OutputUnavailable    what was asked for cannot be written to standard output, status 1
     - LockUnavailable      --lock cannot be taken or looked at, status 125
 
 Messages are one line that names the value and the remedy. They are printed in one place,
@@ -54,6 +55,10 @@ class LedgerBusy(LedgerUnavailable):
 
 class Unreachable(Unavailable):
     """The process that looks after a run cannot be signalled from here."""
+
+
+class OutputUnavailable(Unavailable):
+    """Standard output is closed, full or broken."""
 
 
 class LockUnavailable(Unavailable):
