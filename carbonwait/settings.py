@@ -287,8 +287,13 @@ def write_template(path: Path) -> None:
         raise Mistake(f"{path} exists already; edit it") from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(TEMPLATE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except OSError as error:
+        # What is there of it would be taken for a config, and keep the next attempt from writing.
+        path.unlink(missing_ok=True)
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _with_keys(

@@ -81,18 +81,18 @@ class WattTime:
     def _get(self, what: str, zone: str, params: dict[str, str], fetch: Fetch) -> object:
         region = str(self._region or REGIONS.get(zone, zone))
         asked = {"region": region, "signal_type": _SIGNAL, **params}
-        if self._token is not None:
-            try:
-                return self._ask(what, asked, self._token, fetch)
-            except HttpRefusal as refusal:
-                if not _asks_for_login(refusal):
-                    raise _refused(refusal, region) from None
-                self._token = None
-        token = self._log_in(fetch)
+        token, self._token = self._token or self._log_in(fetch), None
         try:
             document = self._ask(what, asked, token, fetch)
         except HttpRefusal as refusal:
-            raise _refused(refusal, region) from None
+            if not _asks_for_login(refusal):
+                self._token = token
+                raise _refused(refusal, region) from None
+            token = self._log_in(fetch)
+            try:
+                document = self._ask(what, asked, token, fetch)
+            except HttpRefusal as again:
+                raise _refused(again, region) from None
         self._token = token
         return document
 

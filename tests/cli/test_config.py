@@ -1,6 +1,8 @@
 """`carbonwait config`, and that what is a key in it is never told to anybody."""
 
 import json
+import resource
+import signal
 import stat
 from pathlib import Path
 
@@ -56,6 +58,12 @@ def newcomer(user: User) -> User:
     return user
 
 
+def no_room() -> None:
+    """Files may be made, but nothing can be written to them."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
 def test_init_writes_a_file_for_its_owner_alone(newcomer: User) -> None:
     path = Path(newcomer.run("config", "init").stdout.decode().strip())
     assert path == newcomer.home / ".config" / "carbonwait" / "config.toml"
@@ -76,6 +84,13 @@ def test_every_line_of_the_template_can_be_used_as_it_stands(newcomer: User) -> 
     assert used != lines
     path.write_text("\n".join(used))
     assert newcomer.run("config", "check").returncode == 0
+
+
+def test_init_on_a_full_disk_leaves_nothing_behind(newcomer: User) -> None:
+    result = newcomer.run("config", "init", preexec_fn=no_room)
+    assert result.stderr.count(b"\n") == 1
+    assert b"config.toml cannot be written: File too large" in result.stderr
+    assert newcomer.run("config", "init").returncode == 0
 
 
 def test_init_leaves_a_file_alone_that_is_there(user: User) -> None:

@@ -213,11 +213,17 @@ def test_a_new_login_that_does_not_help_is_the_last_one(grid_server: GridServer)
     assert paths(grid_server).count("/login") == 2
 
 
-def test_a_first_token_that_is_refused_leads_to_no_second_login(grid_server: GridServer) -> None:
-    grid_server.answer(Answer.of(LOGIN), EXPIRED)
+def test_a_first_token_that_is_refused_leads_to_one_new_login(grid_server: GridServer) -> None:
+    grid_server.answer(Answer.of(LOGIN), EXPIRED, Answer.of(LOGIN), Answer.of(answer(900)))
+    told(grid_server).forecast(ZONE, NOON, NOON + DAY_S, get_json)
+    assert paths(grid_server) == ["/login", "/v3/forecast"] * 2
+
+
+def test_two_tokens_that_are_refused_are_enough(grid_server: GridServer) -> None:
+    grid_server.answer(Answer.of(LOGIN), EXPIRED, Answer.of(LOGIN), EXPIRED)
     with pytest.raises(ProviderUnavailable, match="refuses the token that its own login gave"):
         told(grid_server).forecast(ZONE, NOON, NOON + DAY_S, get_json)
-    assert paths(grid_server) == ["/login", "/v3/forecast"]
+    assert paths(grid_server) == ["/login", "/v3/forecast"] * 2
 
 
 def test_a_token_that_was_refused_is_forgotten(grid_server: GridServer) -> None:
