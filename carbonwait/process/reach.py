@@ -9,7 +9,7 @@ import os
 import select
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from carbonwait.core.errors import Mistake, Unreachable
 from carbonwait.core.records import Owner
@@ -44,6 +44,11 @@ class Reached:
             _send_marked(self._descriptor, signal.SIGUSR1)
         except OSError as error:
             self._fail(error)
+
+    def wake(self) -> None:
+        """Continue it if somebody has stopped it; it hears nothing until then."""
+        with suppress(OSError):  # it has ended, or has been told all the same
+            signal.pidfd_send_signal(self._descriptor, signal.SIGCONT)
 
     def ended(self, timeout_s: float) -> bool:
         """True as soon as the process has ended, False if it has not when the time is up."""

@@ -36,6 +36,7 @@ def start(environ: Mapping[str, str], clock: Clock, run_id: str) -> Told:
         raise Mistake(f"run {run.id} is {run.state}; only a waiting or paused one can be started")
     with reach(run.owner, f"run {run.id}") as process:
         process.tell_to_start()
+        _wake(run, process)
         return _follow(environ, clock, run, process, _STARTABLE)
 
 
@@ -46,7 +47,17 @@ def cancel(environ: Mapping[str, str], clock: Clock, run_id: str) -> Told:
         raise Mistake(f"run {run.id} is {run.state}; there is nothing left to cancel")
     with reach(run.owner, f"run {run.id}") as process:
         process.terminate()
+        _wake(run, process)
         return _follow(environ, clock, run, process, UNFINISHED)
+
+
+def _wake(run: Run, process: Reached) -> None:
+    """Have a wait that was stopped (Ctrl-Z) hear what it was told.
+
+    A command that was stopped stays so: that is between its user and the shell.
+    """
+    if run.state == "waiting":
+        process.wake()
 
 
 def _look(environ: Mapping[str, str], clock: Clock, run_id: str) -> Run:

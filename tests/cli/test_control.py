@@ -61,6 +61,15 @@ def test_start_says_so_and_ends_with_0(user: User, waiting: WaitingRun) -> None:
     assert told.stdout == f"run {waiting.run.id}: started\n".encode()
 
 
+@pytest.mark.parametrize(("word", "status"), [("start", 4), ("cancel", -SIGTERM)])
+def test_a_wait_that_was_stopped_hears_what_it_is_told(
+    user: User, waiting: WaitingRun, word: str, status: int
+) -> None:
+    waiting.process.send_signal(SIGSTOP)
+    assert user.run(word, waiting.run.id).returncode == 0
+    assert waiting.end()[0] == status
+
+
 def test_start_returns_when_the_ledger_shows_it(user: User, waiting: WaitingRun) -> None:
     user.run("start", waiting.run.id)
     assert waiting.now.started is not None
