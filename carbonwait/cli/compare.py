@@ -69,8 +69,8 @@ def compare(
     from carbonwait.cli.comparison_view import comparison_document, decision_rows, print_comparison
     from carbonwait.cli.output import print_json, say, write_lines
     from carbonwait.settings import read_settings
-    from carbonwait.stories.compare import CompareRequest
     from carbonwait.stories.compare import compare as replay
+    from carbonwait.stories.compare_request import CompareRequest
 
     request = CompareRequest(
         history=history,
