@@ -339,7 +339,7 @@ class Intensities:
         begin = max(unknown - _REVISED_S, earliest)
 
         def ask() -> Forecast:
-            return Forecast(provider.actuals(zone, begin, now, patience.fetch))
+            return Forecast(provider.actuals(zone, begin, now, patience.fetch_once))
 
         try:
             stored = self._cache.get(
