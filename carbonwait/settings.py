@@ -259,7 +259,7 @@ def content_of(path: Path) -> str:
         content: bytes | None = file.read(_MOST_BYTES + 1)
     if content is None or len(content) > _MOST_BYTES:
         raise OSError(errno.EFBIG, "it is no file of less than 1 MiB")
-    return content.decode("utf-8")
+    return content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
 
 
 def _token(path: Path) -> str:

@@ -68,8 +68,11 @@ class Request:
 class Exchange:
     """One request on its way; `host` is all of its address that may be shown."""
 
-    def __init__(self, request: Request, timeout_s: float) -> None:
+    def __init__(
+        self, request: Request, timeout_s: float, *, most_retries: int = MAX_RETRIES
+    ) -> None:
         self.request = request
+        self._most_retries = most_retries
         self.host = _host(request.url)
         self._ends = time.monotonic() + timeout_s
         self._stop = threading.Event()
@@ -123,7 +126,7 @@ class Exchange:
                 except HttpRefusal as refusal:
                     wait_s = refusal.retry_after_s or _FIRST_RETRY_S * 2**retries
                     passing = refusal.status == 429 or refusal.status >= 500
-                    if not passing or retries == MAX_RETRIES or wait_s >= self.left_s():
+                    if not passing or retries == self._most_retries or wait_s >= self.left_s():
                         raise
                     if self._stop.wait(wait_s):
                         raise

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from carbonwait.core.errors import ProviderUnavailable
-from carbonwait.grid.exchange import Exchange, HttpRefusal, Request
+from carbonwait.grid.exchange import MAX_RETRIES, Exchange, HttpRefusal, Request
 from carbonwait.grid.refusals import GivenUp
 
 __all__ = ["HttpRefusal", "get_json"]
@@ -27,6 +27,7 @@ def get_json(
     params: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
     give_up: Callable[[], bool] | None = None,
+    most_retries: int = MAX_RETRIES,
 ) -> object:
     """The JSON document at `url`; None if the body is empty.
 
@@ -34,7 +35,8 @@ def get_json(
     50 ms whether to stop waiting. Raises HttpRefusal for a status other than success, GivenUp if
     nobody waited any longer, and ProviderUnavailable for everything else that goes wrong.
     """
-    waiting = _Waiting(Exchange(Request(url, dict(headers or {}), dict(params or {})), timeout_s))
+    request = Request(url, dict(headers or {}), dict(params or {}))
+    waiting = _Waiting(Exchange(request, timeout_s, most_retries=most_retries))
     threading.Thread(target=waiting.work, name="carbonwait-http", daemon=True).start()
     given_up = waiting.wait(give_up)
     host = waiting.exchange.host
@@ -113,4 +115,21 @@ class Patience:
             params=params,
             timeout_s=self.left_s(),
             give_up=self._give_up,
+        )
+
+    def fetch_once(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> object:
+        """The same for what can wait: a service that asks for a rest is not asked again."""
+        return get_json(
+            url,
+            headers=headers,
+            params=params,
+            timeout_s=self.left_s(),
+            give_up=self._give_up,
+            most_retries=0,
         )

@@ -156,7 +156,7 @@ class ServiceForecasts:
         begin = max(unknown - _REVISED_S, earliest)
 
         def ask() -> Forecast:
-            return Forecast(self._provider.actuals(self._zone, begin, now, patience.fetch))
+            return Forecast(self._provider.actuals(self._zone, begin, now, patience.fetch_once))
 
         try:
             stored = self._asked("actuals", now, ask, _OBSERVE_EVERY_S, patience)

@@ -120,6 +120,11 @@ def test_show_says_how_to_get_a_file_where_there_is_none(newcomer: User) -> None
     assert b"config init" in result.stderr
 
 
+def test_a_byte_order_mark_is_passed_over(user: User) -> None:
+    user.configure('\ufeffzone = "GB"\n')
+    assert user.run("config", "check").returncode == 0
+
+
 def test_check_is_content_without_a_file(newcomer: User) -> None:
     assert newcomer.run("config", "check").returncode == 0
 

@@ -1,5 +1,6 @@
 """The ladder, with a real service on 127.0.0.1 that is well, short, silent or gone."""
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,6 +185,17 @@ def test_actuals_that_came_with_an_answer_settle_what_they_cover(
     observe(grid_server, tmp_path, [known], NOON + HOUR_S)
     series = intensities.to_account_with(found.series, NOON + HOUR_S)
     assert [series.at(NOON), series.at(NOON + HALF_HOUR_S)] == [123, 200]
+
+
+def test_a_service_that_wants_a_rest_before_it_tells_what_was_does_not_hold_up_the_plan(
+    grid_server: GridServer, tmp_path: Path
+) -> None:
+    rest = Answer(status=429, headers={"Retry-After": "8"})
+    grid_server.answer(half_hours(NOON, *[200.0] * 96), rest)
+    began = time.monotonic()
+    found = ladder(grid_server, tmp_path).outlook(NOON, NOON + DAY_S)
+    assert (found.rung, len(grid_server.seen)) == ("live", 2)
+    assert time.monotonic() - began < 5
 
 
 def test_what_was_before_today_is_asked_for_although_today_came_with_the_forecast(
