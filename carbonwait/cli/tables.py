@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 
 from rich.live import Live
@@ -59,7 +59,8 @@ def print_report(report: Report) -> None:
         console.print()
         console.print(_days(report.days))
     if report.marginal is not None:
-        console.print("\nMarginal signal, not added to the above:")
+        apart = ", not added to the above" if report.total is not None else ""
+        console.print(f"\nMarginal signal{apart}:")
         console.print(_jobs(report.marginal_groups, report.marginal, report))
     console.print()
     for line in honest_words(report):
@@ -135,7 +136,7 @@ def honest_words(report: Report) -> list[str]:
     """What the figures are, and what they are not."""
     lines = [
         "Savings are estimated: each run's energy replayed from its submission on the same data.",
-        "Location-based, operational emissions in CO2eq; average intensities.",
+        *_of_signals(report),
     ]
     if report.attribution == "machine":
         lines.append(
@@ -170,6 +171,13 @@ def honest_words(report: Report) -> list[str]:
     if total.deadline_missed:
         lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
+
+
+def _of_signals(report: Report) -> Iterator[str]:
+    if report.total is not None or report.marginal is None:
+        yield "Location-based, operational emissions in CO2eq; average intensities."
+    if report.marginal is not None:
+        yield "Marginal emissions in CO2eq are what a change causes, and belong in no inventory."
 
 
 def _cost_line(costs: CostTotals, report: Report) -> str:
