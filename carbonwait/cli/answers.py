@@ -1,6 +1,6 @@
 """The sentences of the report: what its figures are, and whether waiting was worth it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from carbonwait.core.forecast_error import LeadError
 from carbonwait.core.units import format_grams, format_money, format_span
@@ -17,7 +17,7 @@ def honest_words(report: Report) -> list[str]:
     """What the figures are, and what they are not."""
     lines = [
         "Savings are estimated: each run's energy replayed from its submission on the same data.",
-        "Location-based, operational emissions in CO2eq; average intensities.",
+        *_of_signals(report),
     ]
     if report.attribution == "machine":
         lines.append(
@@ -52,6 +52,13 @@ def honest_words(report: Report) -> list[str]:
     if total.deadline_missed:
         lines.append(f"Deadlines missed: {total.deadline_missed:,}.")
     return lines
+
+
+def _of_signals(report: Report) -> Iterator[str]:
+    if report.total is not None or report.marginal is None:
+        yield "Location-based, operational emissions in CO2eq; average intensities."
+    if report.marginal is not None:
+        yield "Marginal emissions in CO2eq are what a change causes, and belong in no inventory."
 
 
 def _cost_line(costs: CostTotals, report: Report) -> str:

@@ -33,12 +33,12 @@ def page(report: Report) -> Iterator[str]:
     if report.total is None and report.marginal is None:
         yield "<p>No runs in this time. <code>carbonwait run -- COMMAND</code> makes one.</p>"
     if report.total is not None:
-        yield from _part(report.total, report.groups, report)
+        yield from _part(report.total, report.groups, report, "CO2eq, location-based")
         yield from _days(report.days)
     if report.marginal is not None:
         yield "<hr><h2>Marginal signal</h2>"
         yield "<p>It answers another question and is never added to the average signal.</p>"
-        yield from _part(report.marginal, report.marginal_groups, report)
+        yield from _part(report.marginal, report.marginal_groups, report, "CO2eq, marginal")
     yield '<section class="words"><h2>What these figures are</h2><ul>'
     for line in honest_words(report):
         yield f"<li>{_text(line)}</li>"
@@ -58,10 +58,10 @@ def _day(instant: str) -> str:
     return instant[:16].replace("T", " ") + " UTC"
 
 
-def _part(total: Totals, groups: Sequence[Totals], report: Report) -> Iterator[str]:
+def _part(total: Totals, groups: Sequence[Totals], report: Report, kind: str) -> Iterator[str]:
     heading = "job" if report.by == "name" else report.by
     yield '<section class="figures">'
-    for name, figure, detail in _figures(total):
+    for name, figure, detail in _figures(total, kind):
         yield f"<div><span>{name}</span><b>{_text(figure)}</b><span>{_text(detail)}</span></div>"
     yield "</section>"
     shown = groups[:_GROUPS_SHOWN]
@@ -77,12 +77,12 @@ def _part(total: Totals, groups: Sequence[Totals], report: Report) -> Iterator[s
     yield "</section>"
 
 
-def _figures(total: Totals) -> Iterator[tuple[str, str, str]]:
+def _figures(total: Totals, kind: str) -> Iterator[tuple[str, str, str]]:
     emissions = total.emissions
     saving = "" if total.saving_pct is None else f"{total.saving_pct:.1f} % of starting at once"
     static = total.static_saving_pct
     against = "" if static is None else f"{static:.1f} % of the static window's"
-    yield "emitted", format_grams(emissions.actual_g), "CO2eq, location-based"
+    yield "emitted", format_grams(emissions.actual_g), kind
     yield "estimated saving", format_grams(total.saving_g), saving
     yield "against the window", format_grams(total.static_saving_g), against
     yield "energy", format_kwh(total.energy_kwh), f"measured: {_measured(total)}"

@@ -29,7 +29,8 @@ def print_report(report: Report) -> None:
         console.print()
         console.print(_days(report.days))
     if report.marginal is not None:
-        console.print("\nMarginal signal, not added to the above:")
+        apart = ", not added to the above" if report.total is not None else ""
+        console.print(f"\nMarginal signal{apart}:")
         console.print(_jobs(report.marginal_groups, report.marginal, report))
     console.print()
     for line in honest_words(report):

@@ -60,6 +60,13 @@ def test_no_runs_of_a_time_are_not_taken_for_no_runs_at_all(keeper: User) -> Non
     assert "--since all" in said
 
 
+def test_marginal_figures_by_themselves_are_not_called_average(keeper: User) -> None:
+    said = keeper.run("report", "--signal", "marginal").stdout.decode()
+    assert "Marginal signal:" in said
+    assert "Location-based" not in said
+    assert "average" not in said
+
+
 def test_by_default_it_is_of_the_last_thirty_days(keeper: User) -> None:
     assert report(keeper)["runs"] == 2
 
