@@ -7,14 +7,18 @@ back.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from signal import SIGUSR1
 
+from carbonwait.core.records import Instant
 from carbonwait.process.clock import Clock
 from carbonwait.process.signals import ENDING, SignalQueue
 from carbonwait.stories.planning import Forethought, Preparation
 from carbonwait.stories.voice import Voice
 
 _LONGEST_SLEEP_S = 30.0
+# A wait that ends later than this has been stopped or suspended past its start.
+_PUNCTUAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +50,30 @@ def wait(
     cap = clock.elapsed() + max(0.0, latest - max(clock.wall(), thought.now))
     lead_given = False
     while True:
-        now = clock.wall()
-        if now >= thought.plan.start or clock.elapsed() >= cap:
+        now, start = clock.wall(), thought.plan.start
+        if clock.elapsed() >= cap or now >= start + _PUNCTUAL_S:
             return Waited(thought)
-        if preparation.has_news(now, thought.plan.start):
-            thought = preparation.think(now, thought.plan.start)
+        # The start is an edge of the forecast like any other. This last look is as of that very
+        # instant, since a moment later another window would seem the better one by a hair.
+        look_at = min(now, start)
+        if preparation.has_news(look_at, start):
+            thought = preparation.think(look_at, start)
             on_plan(thought)
             continue
-        if not lead_given and now >= thought.plan.start - lead_s:
+        if now >= start:
+            return Waited(thought)
+        if not lead_given and now >= start - lead_s:
             lead_given = True
             on_lead()
         wakes = [
             _LONGEST_SLEEP_S,
-            thought.plan.start - now,
+            start - now,
             cap - clock.elapsed(),
             voice.waiting(thought, now),
+            _until_next_look(preparation, thought, now),
         ]
-        look = preparation.next_look(now, thought.outlook.series)
-        if look > now:
-            # One that is due already has just been found to be out of question.
-            wakes.append(look - now)
         if not lead_given:
-            wakes.append(thought.plan.start - lead_s - now)
+            wakes.append(start - lead_s - now)
         info = queue.next(min(wakes))
         if info is None:
             continue
@@ -75,3 +81,9 @@ def wait(
             return Waited(thought, told_to_start=True)
         if info.si_signo in ENDING:
             return Waited(thought, aborted_by=info.si_signo)
+
+
+def _until_next_look(preparation: Preparation, thought: Forethought, now: Instant) -> float:
+    """Seconds; one that is due already has just been found to be out of question."""
+    look = preparation.next_look(now, thought.outlook.series)
+    return look - now if look > now else inf

@@ -214,6 +214,31 @@ def test_a_forecast_that_changes_moves_the_start(job: Preparation, tmp_path: Pat
     assert [thought.plan.start for thought in plans] == [START + 2 * HOUR_S]
 
 
+def test_a_forecast_that_changes_just_before_the_start_moves_it_too(
+    job: Preparation, tmp_path: Path
+) -> None:
+    clock = SetClock()
+
+    def change() -> None:
+        forecast(tmp_path, 300, 300, 300, 300, 100)
+
+    _, plans = waited(job, clock, PassingTime(clock, {3 * HOUR_S - 2: change}))
+    assert clock.wall() == pytest.approx(START + 4 * HOUR_S, abs=0.01)
+    assert len(plans) == 1
+
+
+def test_a_last_look_does_not_leave_the_start_for_one_as_good(
+    job: Preparation, tmp_path: Path
+) -> None:
+    clock = SetClock()
+
+    def change() -> None:
+        forecast(tmp_path, 400, 400, 400, 100, 100)
+
+    waited(job, clock, PassingTime(clock, {3 * HOUR_S - 2: change}))
+    assert clock.wall() == pytest.approx(START + 3 * HOUR_S, abs=0.01)
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "datetime_utc,intensity_gco2_per_kwh\nx,y\n"])
 def test_a_forecast_that_breaks_leaves_the_plan_standing(
     job: Preparation, tmp_path: Path, text: str
