@@ -192,7 +192,7 @@ def test_an_id_may_be_cut_short(user: User, items: dict[str, Document]) -> None:
         ("failed", ["finished, exit 3", "sh -c 'exit 3'", "none, now, average signal"]),
         ("killed", ["finished, killed by SIGTERM"]),
         ("late", [", missed"]),
-        ("aborted", ["aborted", "not yet", "static window opens then"]),
+        ("aborted", ["aborted", "never", "static window opens then"]),
     ],
 )
 def test_show_says_it_in_words(
