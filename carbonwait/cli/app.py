@@ -28,13 +28,7 @@ from carbonwait.cli import (
     stdout,
 )
 from carbonwait.cli.output import say, say_at_length
-from carbonwait.core.errors import (
-    CannotRun,
-    CarbonwaitError,
-    LedgerUnavailable,
-    Mistake,
-    Unreachable,
-)
+from carbonwait.core.errors import CannotRun, LockUnavailable, Mistake, Unavailable
 
 app = typer.Typer(
     name="carbonwait",
@@ -108,12 +102,12 @@ def _status(arguments: Sequence[str]) -> int:
         return error.status
     except stdout.OutputLost:
         return 1  # it is told at the very end, since most of it shows only there
-    except (LedgerUnavailable, Unreachable) as error:
-        say(str(error))
-        return 1
-    except CarbonwaitError as error:
+    except LockUnavailable as error:
         say(str(error))
         return 125
+    except Unavailable as error:
+        say(str(error))
+        return 1
     except Exception as error:  # noqa: BLE001 (a traceback helps nobody at a prompt)
         say(f"a fault of its own: {error!r}; please report it")
         return 125

@@ -3,12 +3,13 @@
 * CarbonwaitError
   x Mistake              what the user typed or wrote: refused before anything runs, status 2
   x CannotRun            the command is missing or cannot be executed, status 127 or 126
-  x Unavailable          something outside failed by itself: never stops a job
+  x Unavailable          something outside failed by itself: never stops a job; another command
+                         that cannot do without it ends with status 1
     - ProviderUnavailable
     - MeterUnavailable
     - LedgerUnavailable
       - LedgerBusy
-    - Unreachable          a run's process does not let itself be signalled, status 1
+    - Unreachable          a run's process does not let itself be signalled
     - LockUnavailable      --lock cannot be taken or looked at, status 125
 
 Messages are one line that names the value and the remedy. They are printed in one place,
