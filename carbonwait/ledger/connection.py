@@ -8,7 +8,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from carbonwait.core.errors import LedgerBusy, LedgerUnavailable
@@ -69,6 +69,16 @@ def connect(
             connection.close()
             raise
         return connection
+
+
+def copy_ledger(path: Path, copy: Path) -> None:
+    """Write what a ledger of any version holds to another file. Raises LedgerUnavailable."""
+    with (
+        in_words(path),
+        closing(sqlite3.connect(_uri(Path(os.path.realpath(path)), "ro"), uri=True)) as source,
+        closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from carbonwait.core.errors import LedgerUnavailable, Mistake
+from carbonwait.ledger.connection import copy_ledger
 from carbonwait.ledger.merge import Merged
 from carbonwait.ledger.schema import OldLedger
 from carbonwait.ledger.store import Ledger
@@ -39,14 +40,33 @@ def _merge(ours: Ledger, file: Path) -> Outcome:
             theirs.require_sound()
             return Outcome(file, ours.take_in(theirs))
     except OldLedger:
-        return Outcome(
-            file,
-            None,
-            f"{file} is of an earlier version; bring a copy of it up to date with "
-            "CARBONWAIT_LEDGER=COPY carbonwait runs and import that",
-        )
+        return _merge_copy(ours, file)
     except LedgerUnavailable as unavailable:
-        return Outcome(file, None, str(unavailable))
+        return Outcome(file, None, _nothing_taken(str(unavailable)))
+
+
+def _merge_copy(ours: Ledger, file: Path) -> Outcome:
+    """The same for a ledger of an earlier version: a copy of it is brought up to date."""
+    from tempfile import TemporaryDirectory
+
+    try:
+        with TemporaryDirectory(prefix="carbonwait-") as folder:
+            copy = Path(folder, "ledger.db")
+            try:
+                copy_ledger(file, copy)
+                with Ledger.open(copy, create=False) as theirs:
+                    theirs.require_sound()
+                    return Outcome(file, ours.take_in(theirs))
+            except LedgerUnavailable as unavailable:
+                return Outcome(file, None, _nothing_taken(str(unavailable), copy, file))
+    except OSError as error:
+        return Outcome(file, None, _nothing_taken(f"{file} cannot be copied: {error.strerror}"))
+
+
+def _nothing_taken(fault: str, copy: Path | None = None, file: Path | None = None) -> str:
+    """The fault, told of the file itself; the usual remedies are for one's own ledger."""
+    told = fault if copy is None else fault.replace(str(copy), str(file))
+    return f"{told.partition('; ')[0]}; nothing of it was taken in"
 
 
 def _require_other(file: Path, path: Path) -> None:

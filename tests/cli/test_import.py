@@ -1,6 +1,8 @@
 """`carbonwait import` as users run it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,24 +43,32 @@ def test_the_file_is_left_as_it_is(user: User, other: Path) -> None:
     assert other.read_bytes() == before
 
 
-def test_what_is_no_ledger_costs_one_line_and_not_the_other_files(
-    user: User, other: Path, old_ledger: Path
-) -> None:
+def test_what_is_no_ledger_costs_one_line_and_not_the_other_files(user: User, other: Path) -> None:
     foreign, empty = user.home / "notes.txt", user.home / "empty.db"
     foreign.write_text("not a database, but long enough to be taken for one" * 100)
     empty.touch()
-    result = user.run("import", str(foreign), str(empty), str(old_ledger), str(other))
+    result = user.run("import", str(foreign), str(empty), str(other))
     lines = result.stderr.decode().splitlines()
     assert result.returncode == 1
-    refused = (foreign, empty, old_ledger)
-    assert [path.name in line for path, line in zip(refused, lines, strict=True)] == [True] * 3
+    refused = (foreign, empty)
+    assert [path.name in line for path, line in zip(refused, lines, strict=True)] == [True] * 2
     assert ids(user) == ["b1"]
 
 
-def test_an_old_file_is_left_as_it_is(user: User, old_ledger: Path) -> None:
+def test_an_old_file_is_taken_in_and_left_as_it_is(user: User, old_ledger: Path) -> None:
     before = old_ledger.read_bytes()
-    assert user.run("import", str(old_ledger)).returncode == 1
-    assert old_ledger.read_bytes() == before
+    assert user.run("import", str(old_ledger)).returncode == 0
+    assert (ids(user), old_ledger.read_bytes()) == (["a1"], before)
+
+
+def test_an_old_file_that_is_damaged_is_told_of_by_its_name(user: User, old_ledger: Path) -> None:
+    with closing(sqlite3.connect(old_ledger)) as connection, connection:
+        connection.execute("UPDATE runs SET submitted = 'noon'")
+    result = user.run("import", str(old_ledger))
+    (line,) = result.stderr.decode().splitlines()
+    assert result.returncode == 1
+    assert line.startswith(f"carbonwait: {old_ledger} ")
+    assert line.endswith("; nothing of it was taken in")
 
 
 @pytest.mark.parametrize("name", ["missing.db", ".", "ledger.db"])
