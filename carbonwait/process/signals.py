@@ -10,6 +10,7 @@ time-out, CPython returns an uninitialised siginfo. An interval timer does the s
 import contextlib
 import os
 import signal
+import time
 from typing import NoReturn
 
 _WAITED_FOR = frozenset(
@@ -42,6 +43,7 @@ class SignalQueue:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._taken = {s for s in _WAITED_FOR if signal.getsignal(s) is not signal.SIG_IGN}
         self._taken |= {signal.SIGALRM, signal.SIGCHLD}
+        self._child_since: float | None = None
         self.inherited_mask: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
 
     def take_also(self, *signals: signal.Signals) -> None:
@@ -57,13 +59,23 @@ class SignalQueue:
         info = signal.sigwaitinfo(self._taken)
         if timeout_s is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        self._child_since = None
         if info.si_signo == signal.SIGALRM and not sent_by_a_process(info):
             return None
         return info
 
-    def pending(self) -> bool:
-        """True if a signal is waiting to be taken, other than the alarm of a time-out."""
-        return bool(signal.sigpending() & self._taken - {signal.SIGALRM})
+    def pending(self, *, child_grace_s: float = 0.0) -> bool:
+        """True if a signal is waiting to be taken, other than the alarm of a time-out.
+
+        That a child has ended counts only once it has been seen to wait for so long.
+        """
+        waiting = signal.sigpending() & self._taken - {signal.SIGALRM}
+        if waiting != {signal.SIGCHLD}:
+            self._child_since = None
+            return bool(waiting)
+        if self._child_since is None:
+            self._child_since = time.monotonic()
+        return time.monotonic() - self._child_since >= child_grace_s
 
     def told_to_end(self) -> int | None:
         """A signal of ENDING that has come in already, None if none has.

@@ -43,6 +43,8 @@ from carbonwait.stories.waiting import Waited, wait
 
 # CodeCarbon needs about two seconds to get ready; on a busy machine a little more.
 _METER_LEAD_S = 5.0
+# When a short command has ended its caller waits, but a service that is well answers within this.
+_GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def run(
         environ,
         now=clock.wall(),
         # A signal, or the end of the command, matters more than an answer of a service.
-        give_up=queue.pending,
+        give_up=lambda: queue.pending(child_grace_s=_GRACE_S),
     )
     _require_hooks(preparation.interruption, environment)
     for warning in settings.warnings:

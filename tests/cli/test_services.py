@@ -231,6 +231,12 @@ def test_nobody_is_waited_for_where_no_forecast_could_have_the_job_wait(
     assert run["wait_s"] < 2
 
 
+def test_an_immediate_run_of_a_moment_is_recorded_with_it(user: User, served: GridServer) -> None:
+    user.run("run", "--now", "--no-meter", *ASKED, "--", "true")
+    (run,) = json.loads(user.run("runs", "--json").stdout)["runs"]
+    assert (run["rung"], run["provider"]) == ("live", "neso")
+
+
 def test_an_immediate_run_does_not_wait_for_a_service(user: User, silent: GridServer) -> None:
     marker = user.home / "ran"
     with user.start("run", "--now", "--no-meter", *ASKED, "--", "touch", "ran") as process:

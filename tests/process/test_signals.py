@@ -201,6 +201,20 @@ def test_pending_tells_of_a_signal_without_taking_it() -> None:
     assert output(script) == ["False", "True", "SIGTERM", "False"]
 
 
+def test_a_child_that_has_ended_may_be_given_some_time() -> None:
+    script = """
+        import time
+        queue = SignalQueue()
+        subprocess.Popen(["true"]).wait()
+        say(queue.pending(), queue.pending(child_grace_s=0.3), queue.pending(child_grace_s=60))
+        time.sleep(0.3)
+        say(queue.pending(child_grace_s=0.3), queue.pending(child_grace_s=60))
+        os.kill(os.getpid(), SIGTERM)
+        say(queue.pending(child_grace_s=60))
+    """
+    assert output(script) == ["True", "False", "False", "True", "False", "True"]
+
+
 # --- who sent it --------------------------------------------------------------------------------
 
 
