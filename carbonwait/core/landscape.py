@@ -5,7 +5,7 @@ The expected cost of a start is piecewise linear in it, so that only breakpoints
 latest start: a replay asks it thousands of times, a plan asks it once.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import inf
@@ -75,8 +75,11 @@ class Landscape:
         # The expected run must end before a gap does begin: a bound that no edge gives.
         further = {begin - durations.expected_s for begin, _ in gaps}.union(asked)
         starts = sweep.breakpoints(series.edges, weights, first, last)
-        if further:
-            starts = sorted({*starts, *(start for start in further if first <= start <= last)})
+        for start in further:
+            # There are few of them, and thousands of starts are in order already.
+            index = bisect_left(starts, start)
+            if first <= start <= last and starts[index] != start:
+                starts.insert(index, start)
         if gaps:
             starts = _clear_of(gaps, starts, durations.expected_s)
         self.first = first
@@ -162,7 +165,17 @@ class Landscape:
 
     def _best_index(self, latest: Instant) -> int | None:
         reach = bisect_right(self.starts, latest)
+        if reach == len(self.starts):
+            return self._best_of_all
         return self._best_up_to[reach - 1] if reach else None
+
+    @cached_property
+    def _best_of_all(self) -> int | None:
+        """What `_best_up_to` ends with, found faster: most plans ask for nothing else."""
+        if not self.scores:
+            return None
+        highest = min(self.scores) + _TIE_G_PER_KWH
+        return next(index for index, score in enumerate(self.scores) if score <= highest)
 
     @cached_property
     def _best_up_to(self) -> list[int]:
