@@ -74,6 +74,7 @@ class Exchange:
         self.request = request
         self._most_retries = most_retries
         self.host = _host(request.url)
+        self._timeout_s = timeout_s
         self._ends = time.monotonic() + timeout_s
         self._stop = threading.Event()
         self._sockets: list[socket.socket] = []
@@ -83,6 +84,10 @@ class Exchange:
         """How much of the time is left, in seconds."""
         return self._ends - time.monotonic()
 
+    def too_late(self) -> ProviderUnavailable:
+        """What is to be said if there was no answer within the time."""
+        return ProviderUnavailable(f"{self.host} did not answer within {self._timeout_s:.3g} s")
+
     def perform(self) -> object:
         """The document, None if the body is empty. Raises ProviderUnavailable."""
         try:
@@ -90,6 +95,8 @@ class Exchange:
         except ProviderUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 (no answer, however odd, stops a job)
+            if _is_late(error):
+                raise self.too_late() from None
             raise ProviderUnavailable(f"{self.host} {_why(error)}") from None
         finally:
             with self._lock:
@@ -274,6 +281,13 @@ def _retry_after_s(value: str) -> float:
     return min(max(0.0, wait_s), _LONGEST_REST_S)
 
 
+def _is_late(error: Exception) -> bool:
+    if isinstance(error, TimeoutError):
+        return True
+    httpx = sys.modules.get("httpx")
+    return httpx is not None and isinstance(error, httpx.TimeoutException)
+
+
 def _why(error: Exception) -> str:
     """Why an exchange failed, in words of our own: those of the error may quote the request."""
     import socket
@@ -290,8 +304,6 @@ def _why(error: Exception) -> str:
         (ssl.SSLCertVerificationError, "has a certificate that cannot be trusted"),
         (ssl.SSLError, "cannot be reached over TLS"),
         (ConnectionRefusedError, "refused the connection"),
-        (httpx.TimeoutException, "did not answer in time"),
-        (TimeoutError, "did not answer in time"),
         (httpx.ProxyError, "cannot be reached through the proxy"),
         (httpx.ConnectError, "cannot be reached"),
         (httpx.NetworkError, "broke off the connection"),

@@ -44,7 +44,7 @@ def get_json(
         waiting.exchange.hang_up()
         if given_up:
             raise GivenUp(f"{host} was not waited for")
-        raise ProviderUnavailable(f"{host} did not answer within {timeout_s:.3g} s")
+        raise waiting.exchange.too_late()
     if waiting.failure is not None:
         # Without the chain behind it, which may quote headers.
         raise waiting.failure from None
