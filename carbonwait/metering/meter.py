@@ -171,13 +171,15 @@ class Meter:
         if self.dead:
             return
         self.dead = True
-        os.close(self._pipe)
-        os.close(self._control)
-        if self._reaped(within_s=0) is None:
+        running = self._reaped(within_s=0) is None
+        if running:
             # Not reaped yet, so the number is still its own. The subprocesses by which CodeCarbon
-            # looks for hardware go as well.
+            # looks for hardware go as well: before the pipes are closed, which may end it alone.
             with suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
+        os.close(self._pipe)
+        os.close(self._control)
+        if running:
             self._reaped(within_s=_KILLED_S)
 
     def _take(self, chunk: bytes) -> None:
