@@ -11,9 +11,11 @@ weekday is the one on which the window opens.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import tzinfo
+from itertools import pairwise
 
 from carbonwait.core.errors import Mistake
+from carbonwait.core.local_time import utc_offsets
 from carbonwait.core.records import Instant
 
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -145,38 +147,14 @@ def openings(
     )
 
 
-def _offsets(first: Instant, last: Instant, zone: tzinfo) -> list[tuple[Instant, Instant, float]]:
+def _offsets(first: Instant, last: Instant, zone: tzinfo) -> list[tuple[Instant, Instant, int]]:
     """The stretches of `[first, last)` within which the zone's offset from UTC stays the same."""
-    stretches = []
-    begin, offset_s = first, _offset_s(first, zone)
-    at = first
-    while at < last:
-        ahead = min(at + 3600, last)
-        ahead_offset_s = _offset_s(ahead, zone)
-        if ahead_offset_s != offset_s:
-            change = _change_between(at, ahead, zone)
-            stretches.append((begin, change, offset_s))
-            begin, offset_s = change, ahead_offset_s
-        at = ahead
-    stretches.append((begin, last, offset_s))
-    return stretches
-
-
-def _offset_s(instant: Instant, zone: tzinfo) -> float:
-    offset = datetime.fromtimestamp(instant, UTC).astimezone(zone).utcoffset()
-    return (offset or timedelta()).total_seconds()
-
-
-def _change_between(before: Instant, after: Instant, zone: tzinfo) -> Instant:
-    low, high = int(before), int(after)
-    offset_s = _offset_s(before, zone)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset_s(middle, zone) == offset_s:
-            low = middle
-        else:
-            high = middle
-    return float(high)
+    found = utc_offsets(zone, first, last)
+    begins = [first, *(at for at, _ in found[1:]), last]
+    return [
+        (begin, end, offset_s)
+        for (begin, end), (_, offset_s) in zip(pairwise(begins), found, strict=True)
+    ]
 
 
 def _openings(
