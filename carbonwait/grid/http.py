@@ -109,13 +109,7 @@ class Patience:
         params: Mapping[str, str] | None = None,
     ) -> object:
         """The JSON document at `url`; see `get_json`."""
-        return get_json(
-            url,
-            headers=headers,
-            params=params,
-            timeout_s=self.left_s(),
-            give_up=self._give_up,
-        )
+        return self._get(url, headers, params, MAX_RETRIES)
 
     def fetch_once(
         self,
@@ -125,11 +119,20 @@ class Patience:
         params: Mapping[str, str] | None = None,
     ) -> object:
         """The same for what can wait: a service that asks for a rest is not asked again."""
+        return self._get(url, headers, params, 0)
+
+    def _get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | None,
+        most_retries: int,
+    ) -> object:
         return get_json(
             url,
             headers=headers,
             params=params,
             timeout_s=self.left_s(),
             give_up=self._give_up,
-            most_retries=0,
+            most_retries=most_retries,
         )
