@@ -7,12 +7,12 @@ take beyond that, so that a job that was paused meets its deadline as safely as 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from carbonwait.core.lanes import ROUNDING_S, Segment
+from carbonwait.core.lanes import Segment
 from carbonwait.core.objective import CARBON, words
 from carbonwait.core.pausing import PausingPlanner, Phase
 from carbonwait.core.planner import Plan, Task, expected_mean
 from carbonwait.core.records import Instant
-from carbonwait.core.series import Series
+from carbonwait.core.series import ROUNDING_S, Series
 
 
 @dataclass(frozen=True, slots=True)

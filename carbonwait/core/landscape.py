@@ -14,18 +14,15 @@ from typing import Literal, NamedTuple
 from carbonwait.core import sweep
 from carbonwait.core.durations import Durations
 from carbonwait.core.records import Instant
-from carbonwait.core.series import Series, Slot
+from carbonwait.core.series import ROUNDING_S, Series, Slot
 
 # A forecast that is unsure of itself has to promise a little more: the weight was chosen on two
 # years of grid data, where more of it cost savings and less of it cost nothing.
-_SIGMA_WEIGHT = 0.1
+SIGMA_WEIGHT = 0.1
 
 # A start that has been planned is left for another one only if that is expected to be better by
 # this: on eight zones and two years it halves the changes of mind and costs no savings.
 HYSTERESIS_PCT = 0.2
-
-# Epoch seconds as floats are good to a quarter of a microsecond: an end this close is on the edge.
-_ROUNDING_S = 1e-5
 
 # No forecast is good to a millionth of a gram: closer than this is a tie.
 _TIE_G_PER_KWH = 1e-6
@@ -92,7 +89,7 @@ class Landscape:
         if any(slot.sigma_g_per_kwh for slot in series):
             doubts = _means(_doubts(series), weights, starts, covered_s)
             self.scores = [
-                mean + _SIGMA_WEIGHT * doubt for mean, doubt in zip(self.means, doubts, strict=True)
+                mean + SIGMA_WEIGHT * doubt for mean, doubt in zip(self.means, doubts, strict=True)
             ]
         if idle_ratio:
             # What the wait itself costs, as if it were part of the run.
@@ -202,7 +199,7 @@ def _clear_of(
     for start in starts:
         while end <= start:
             begin, end = next(upcoming, (inf, inf))
-        if start + length_s <= begin + _ROUNDING_S:
+        if start + length_s <= begin + ROUNDING_S:
             clear.append(start)
     return clear
 

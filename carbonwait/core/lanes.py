@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from math import ceil, floor, gcd, inf
 from typing import NamedTuple
 
+from carbonwait.core.landscape import SIGMA_WEIGHT
 from carbonwait.core.records import Instant
-from carbonwait.core.series import Series, Slot
+from carbonwait.core.series import ROUNDING_S, Series, Slot
 
 # A resume has to bring in, beside its cost, the forecast's standard error over this span; without
 # an error nothing is held back. Replayed over seven zone-years with the history forecast, no span
@@ -23,16 +24,11 @@ from carbonwait.core.series import Series, Slot
 # hours too. A quarter of an hour costs 0.03 points of reduction and spares a pause in ten.
 HURDLE_S = 900.0
 
-# As for a job that is not paused: see `carbonwait.core.landscape`.
-_SIGMA_WEIGHT = 0.1
-
 # The work grows with the square of the cells: where there are more, they are put together.
 _MOST_CELLS = 200
 
 # Too little to change a choice, enough to settle a tie: the earlier cell, and no pause for nothing.
 _TIE_G_PER_KWH = 1e-6
-
-ROUNDING_S = 1e-5
 
 
 class Segment(NamedTuple):
@@ -69,7 +65,7 @@ class Grid:
         per_pause = _TIE_G_PER_KWH * count * count * self.step_s
         fine = self.step_s == common_s
         for index, slot in self._of_slots(slots) if fine else self._of_means(series):
-            rate = slot.g_per_kwh + _SIGMA_WEIGHT * slot.sigma_g_per_kwh + _TIE_G_PER_KWH * index
+            rate = slot.g_per_kwh + SIGMA_WEIGHT * slot.sigma_g_per_kwh + _TIE_G_PER_KWH * index
             doubt = HURDLE_S * slot.sigma_g_per_kwh
             self.cells[index] = Cell(rate, resume_cost_s * slot.g_per_kwh + doubt + per_pause)
 

@@ -22,7 +22,6 @@ from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from carbonwait.core.lanes import (
-    ROUNDING_S,
     End,
     Grid,
     Lane,
@@ -32,7 +31,7 @@ from carbonwait.core.lanes import (
     whole_cells,
 )
 from carbonwait.core.records import Instant
-from carbonwait.core.series import Series
+from carbonwait.core.series import ROUNDING_S, Series
 
 Phase = Literal["new", "running", "paused"]
 """A first start costs nothing, and nor does running on; to resume costs, even at once."""

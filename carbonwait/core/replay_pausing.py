@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from math import inf
 
 from carbonwait.core.knowledge import Knowledge
-from carbonwait.core.lanes import ROUNDING_S, Segment
+from carbonwait.core.lanes import Segment
 from carbonwait.core.pausing import Action, PausingPlanner, Phase
 from carbonwait.core.records import Instant
 from carbonwait.core.replay import Job, Outcome, require_covered
-from carbonwait.core.series import Series
+from carbonwait.core.series import ROUNDING_S, Series
 
 # What is left of the work is a rounding error.
 _OVER_S = 1e-6

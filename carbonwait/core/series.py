@@ -20,7 +20,7 @@ Kind = Literal["forecast", "actual", "typical"]
 
 # The spans of a run are sums and differences of epoch seconds held as floats, whose resolution is
 # about 0.2 microseconds: anything shorter than this is rounding, not a gap.
-_ROUNDING_S = 1e-5
+ROUNDING_S = 1e-5
 
 
 class Slot(NamedTuple):
@@ -105,14 +105,14 @@ class Series:
         """True if `[start, end)` overlaps no gap; an empty interval asks for its instant."""
         if end <= start:
             return self.at(start) is not None
-        return self.covered_s(start, end) >= (end - start) - _ROUNDING_S
+        return self.covered_s(start, end) >= (end - start) - ROUNDING_S
 
     def mean(self, start: Instant, end: Instant) -> float | None:
         """The time-weighted mean over `[start, end)`, None if it overlaps a gap.
 
         The mean over an empty interval is the value at its instant.
         """
-        if end - start <= _ROUNDING_S:
+        if end - start <= ROUNDING_S:
             return self.at(start)
         if not self.covers(start, end):
             return None
@@ -150,10 +150,10 @@ class Series:
         found = []
         covered_to = start
         for slot in self.between(start, end):
-            if slot.start - covered_to > _ROUNDING_S:
+            if slot.start - covered_to > ROUNDING_S:
                 found.append((covered_to, slot.start))
             covered_to = slot.end
-        if end - covered_to > _ROUNDING_S:
+        if end - covered_to > ROUNDING_S:
             found.append((covered_to, end))
         return found
 
