@@ -22,6 +22,7 @@ from carbonwait.core.records import (
     Methods,
     TdpSource,
 )
+from carbonwait.core.units import JOULES_PER_KWH
 
 _CPU_METHODS: dict[object, Method] = {
     "intel_rapl": "rapl",
@@ -37,7 +38,6 @@ _MOST_W_PER_PACKAGE = 1000.0
 # Of a meter that was frozen for longer, with its container perhaps, a counter may have wrapped
 # twice: 65 kJ are soon used.
 _LONGEST_SAMPLE_S = 180.0
-_JOULES_PER_KWH = 3.6e6
 
 
 def info_of(tracker: Any) -> MeterInfo:
@@ -110,7 +110,7 @@ def cpu_in_doubt(tracker: Any, elapsed_s: float) -> bool:
     for file in _rapl_files(tracker):
         if getattr(file, "sample_skipped", False) is True or elapsed_s > _LONGEST_SAMPLE_S:
             return True
-        j = getattr(getattr(file, "energy_delta", None), "kWh", 0.0) * _JOULES_PER_KWH
+        j = getattr(getattr(file, "energy_delta", None), "kWh", 0.0) * JOULES_PER_KWH
         if j > _MOST_W_PER_PACKAGE * elapsed_s:
             return True
     return False

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from carbonwait.core.errors import MeterUnavailable
 from carbonwait.core.procstat import busy_s
 from carbonwait.core.records import Energy, Instant, MeterRow
+from carbonwait.core.units import JOULES_PER_KWH
 from carbonwait.metering import wire
 from carbonwait.metering.gpu_choice import number_the_chosen
 from carbonwait.metering.gpu_use import GpuUse
@@ -48,7 +49,6 @@ _MOST_KWH = 1e6
 # CodeCarbon reads configuration files in the home and the current folder, but here nobody, not
 # even root, can put one.
 _BARREN = "/proc"
-_JOULES_PER_KWH = 3.6e6
 
 
 def main(period_s: float, parents_now: Instant | None = None) -> NoReturn:
@@ -280,7 +280,7 @@ def _is_sane(delta: Any) -> bool:
 
 def joules(kwh: float) -> float | None:
     """CodeCarbon's figure in joules; None for 0, which is what it says of a sensor that failed."""
-    j = float(kwh) * _JOULES_PER_KWH
+    j = float(kwh) * JOULES_PER_KWH
     return j if math.isfinite(j) and j > 0 else None
 
 
