@@ -18,23 +18,13 @@ from carbonwait.ledger.connection import is_missing
 from carbonwait.ledger.store import Ledger
 from carbonwait.settings import Settings, cache_folder, ledger_path, read_settings
 from carbonwait.stories.intensities import Intensities
-from carbonwait.stories.meters import examine_meters
+from carbonwait.stories.meters import Check, examine_meters
 from carbonwait.stories.outlook import Outlook
 from carbonwait.stories.planning import Request, prepare
 from carbonwait.stories.prices import PriceOutlook
 
 _AHEAD_S = 24 * 3600.0
 _OLDEST_SANE_S = 1_767_225_600.0  # 2026-01-01: an earlier clock has not been set
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding; `remedy` is empty where nothing is to be done."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +55,7 @@ def examine(request: Request, environ: Mapping[str, str], now: Instant) -> Diagn
         *_forecast(outlook, now),
         *_providers(outlook.zone, settings, environ, now),
         _prices(outlook.zone, settings, prices),
-        *(Check(m.name, m.ok, m.detail, m.remedy) for m in examine_meters(environ)),
+        *examine_meters(environ),
         _ledger(environ),
         _cache(environ),
         _clock(environ, now),

@@ -16,8 +16,8 @@ _READY_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class MeterFinding:
-    """What a component would get; `remedy` is empty where it could be no better."""
+class Check:
+    """One finding; `remedy` is empty where nothing is to be done."""
 
     name: str
     ok: bool
@@ -25,7 +25,7 @@ class MeterFinding:
     remedy: str = ""
 
 
-def examine_meters(environ: Mapping[str, str]) -> list[MeterFinding]:
+def examine_meters(environ: Mapping[str, str]) -> list[Check]:
     """Start a meter as a run would and look at what it finds; nothing is left behind."""
     info = _meter_info()
     if isinstance(info, str):
@@ -33,15 +33,15 @@ def examine_meters(environ: Mapping[str, str]) -> list[MeterFinding]:
     return findings(info, surroundings(environ), environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def unusable(fault: str) -> MeterFinding:
+def unusable(fault: str) -> Check:
     """The finding where there is no meter at all."""
     # Of the fault, that the doctor is to be seen is of no use here.
     detail, _, _ = fault.partition("; see carbonwait doctor")
     remedy = 'pip install --force-reinstall "codecarbon>=3.3.2,<3.4"'
-    return MeterFinding("meter", False, detail, remedy)
+    return Check("meter", False, detail, remedy)
 
 
-def findings(info: MeterInfo, here: Surroundings, visible: str | None) -> list[MeterFinding]:
+def findings(info: MeterInfo, here: Surroundings, visible: str | None) -> list[Check]:
     """A finding for each component; `visible` is the user's choice of NVIDIA devices."""
     return [_cpu(info, here), _gpu(info, here, visible), _ram(info)]
 
@@ -62,10 +62,10 @@ def _meter_info() -> MeterInfo | str:
         meter.abandon()
 
 
-def _cpu(info: MeterInfo, here: Surroundings) -> MeterFinding:
+def _cpu(info: MeterInfo, here: Surroundings) -> Check:
     measured = kind_of(info.methods.cpu) == "measured"
     remedy = "" if measured else _cpu_remedy(info, here)
-    return MeterFinding("cpu meter", measured, cpu_label(info.methods, info.labels), remedy)
+    return Check("cpu meter", measured, cpu_label(info.methods, info.labels), remedy)
 
 
 def _cpu_remedy(info: MeterInfo, here: Surroundings) -> str:
@@ -85,25 +85,25 @@ def _cpu_remedy(info: MeterInfo, here: Surroundings) -> str:
     return "sudo modprobe intel_rapl_msr (for AMD too), if the CPU has energy counters"
 
 
-def _gpu(info: MeterInfo, here: Surroundings, visible: str | None) -> MeterFinding:
+def _gpu(info: MeterInfo, here: Surroundings, visible: str | None) -> Check:
     if info.methods.gpu != "none":
-        return MeterFinding("gpu meter", True, gpu_label(info.methods, info.labels))
+        return Check("gpu meter", True, gpu_label(info.methods, info.labels))
     if visible is not None and not devices_of(visible):
         detail = f"none, not metered: CUDA_VISIBLE_DEVICES={visible!r} hides all"
-        return MeterFinding("gpu meter", True, detail)
+        return Check("gpu meter", True, detail)
     if here.nvidia_driver is not None and not here.nvidia_smi:
         detail = "none, not metered: nvidia-smi is missing, without which CodeCarbon looks for none"
-        return MeterFinding("gpu meter", False, detail, _smi_remedy(here.nvidia_driver))
+        return Check("gpu meter", False, detail, _smi_remedy(here.nvidia_driver))
     if here.nvidia_smi:
         detail = "none, not metered: nvidia-smi is there, but NVML shows no device"
         remedy = "run nvidia-smi; if it fails after an update of the driver, restart the machine"
-        return MeterFinding("gpu meter", False, detail, remedy)
+        return Check("gpu meter", False, detail, remedy)
     if here.amd_gpu:
         what = "Python's amdsmi" if here.rocm_smi else "rocm-smi"
         detail = f"none, not metered: an AMD GPU is there, but {what} is missing"
         remedy = "pip install amdsmi, of the version of ROCm" if here.rocm_smi else "install ROCm"
-        return MeterFinding("gpu meter", False, detail, remedy)
-    return MeterFinding("gpu meter", True, "none, not metered: no GPU is seen")
+        return Check("gpu meter", False, detail, remedy)
+    return Check("gpu meter", True, "none, not metered: no GPU is seen")
 
 
 def _smi_remedy(driver: str) -> str:
@@ -114,5 +114,5 @@ def _smi_remedy(driver: str) -> str:
     )
 
 
-def _ram(info: MeterInfo) -> MeterFinding:
-    return MeterFinding("ram meter", True, ram_label(info.methods))
+def _ram(info: MeterInfo) -> Check:
+    return Check("ram meter", True, ram_label(info.methods))

@@ -7,7 +7,7 @@ import pytest
 
 from carbonwait.core.records import MeterInfo, Methods
 from carbonwait.metering.probe import Counters, Surroundings
-from carbonwait.stories.meters import MeterFinding, findings, unusable
+from carbonwait.stories.meters import Check, findings, unusable
 
 BARE = MeterInfo(
     Methods("tdp_model", "none", "ram_model"), 8.0, 2, 2**34, machine="physical", sockets=1
@@ -18,11 +18,11 @@ GOOD = replace(
 NOTHING = Surroundings("absent", None, nvidia_smi=False, amd_gpu=False, rocm_smi=False)
 
 
-def cpu(info: MeterInfo = BARE, counters: Counters = "absent") -> MeterFinding:
+def cpu(info: MeterInfo = BARE, counters: Counters = "absent") -> Check:
     return findings(info, replace(NOTHING, counters=counters), None)[0]
 
 
-def gpu(here: Surroundings, visible: str | None = None, info: MeterInfo = BARE) -> MeterFinding:
+def gpu(here: Surroundings, visible: str | None = None, info: MeterInfo = BARE) -> Check:
     return findings(info, here, visible)[1]
 
 
